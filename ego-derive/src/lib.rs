@@ -1,0 +1,1 @@
+//! The macros of ego. Use them through the crate `ego`, which re-exports them.

@@ -1,0 +1,157 @@
+//! The contract itself.
+
+use super::{
+    Commit, Committed, Direction, EventType, Filter, Page, RecordedEvent, Snapshot, StoreError, StoredState, StreamHead, Verdict,
+};
+use crate::message::{CommandId, Position, Revision, StreamId};
+use async_trait::async_trait;
+
+/// A place that keeps commits, and everything that is derived from them.
+///
+/// Every method may be called from any task at any time. A future that is dropped before it is ready has either had its whole
+/// effect or none; for [`append`](Store::append) a dropped future is an unknown outcome, which the command id resolves.
+///
+/// A returned page is bounded by `limit` items (1 or more; 0 is read as 1) and by what the store holds in memory at once, so it may
+/// be shorter than `limit`: the end is reached when [`Page::next`] is `None`, never earlier.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// What this store can do beyond the rules that all keep.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Decides each commit of the batch in order, records those that it accepts, and answers when they are durable (I2).
+    ///
+    /// For each commit, in this order:
+    /// 1. its stream was erased → [`Refusal::Erased`](super::Refusal::Erased);
+    /// 2. its command id is already recorded in its stream → [`Verdict::Repeated`] with what was recorded then (I11), whatever is expected;
+    /// 3. it expects [`NoStream`](crate::message::Expected::NoStream) or an exact revision, and an earlier commit of this batch to the
+    ///    same stream was not committed → [`Refusal::Dependent`](super::Refusal::Dependent): it was decided on a state that never came
+    ///    to be, even if the revision fits by chance;
+    /// 4. the stream is not as [`expected`](Commit::expected) → [`Refusal::Conflict`](super::Refusal::Conflict) (I5);
+    /// 5. it holds more than the store can keep in one commit → [`Refusal::TooLarge`](super::Refusal::TooLarge); it mixes events and
+    ///    states in one stream → [`Refusal::Mixed`](super::Refusal::Mixed);
+    /// 6. otherwise it is recorded whole: its events get the next revisions of the stream (I1) and the next positions of the log (I3);
+    ///    a state gets one of each; a commit of nothing keeps its command id and reply and gets neither.
+    ///
+    /// Commits of one batch are independent but for step 3. After a crash the recorded commits are a prefix of the accepted ones.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the outcome of the whole batch is unknown or nothing was recorded. After a failed write or sync the store
+    /// refuses all further writes with [`StoreError::Halted`] until it is opened again.
+    async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError>;
+
+    /// What was recorded for this command id in this stream, if anything.
+    async fn find_command(&self, stream: &StreamId, id: &CommandId) -> Result<Option<Committed>, StoreError>;
+
+    /// Where the stream stands; `None` when nothing was ever recorded. An erased stream has a head, with `erased` set.
+    async fn stream_head(&self, stream: &StreamId) -> Result<Option<StreamHead>, StoreError>;
+
+    /// Events of one stream, starting with revision `from` (inclusive), forwards to the last or backwards to the first. `None` starts
+    /// at the respective end. [`Page::next`] is the `from` of the next page.
+    async fn read_stream(
+        &self,
+        stream: &StreamId,
+        from: Option<Revision>,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Page<RecordedEvent, Revision>, StoreError>;
+
+    /// Events of the whole log that `filter` lets through, in position order, behind position `after` (exclusive; `None` is the
+    /// start). [`Page::next`] is the `after` of the next page: it moves on even when the filter let nothing through, and is `None`
+    /// once the head was reached.
+    async fn read_log(
+        &self,
+        after: Option<Position>,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Page<RecordedEvent, Position>, StoreError>;
+
+    /// The last position that is visible; `None` while the log is empty.
+    async fn head(&self) -> Result<Option<Position>, StoreError>;
+
+    /// Waits until the head is beyond `position` and returns it. Cancel safe; costs nothing while nothing is recorded.
+    async fn wait_for_head(&self, position: Option<Position>) -> Result<Position, StoreError>;
+
+    /// Streams that hold something, in the order of [`StreamId`], of one kind or of all, behind `after` (exclusive). Erased streams
+    /// are left out. [`Page::next`] is the `after` of the next page.
+    async fn list_streams(
+        &self,
+        kind: Option<&str>,
+        after: Option<&StreamId>,
+        limit: usize,
+    ) -> Result<Page<StreamHead, StreamId>, StoreError>;
+
+    /// Every kind, event name and version that was ever recorded, in order: what a program must be able to read.
+    async fn event_types(&self) -> Result<Vec<EventType>, StoreError>;
+
+    /// Keeps a snapshot in place of the stream's earlier one, unless that one is of a later revision.
+    ///
+    /// # Errors
+    /// [`StoreError::BeyondHead`] when the stream has not reached the snapshot's revision. Nothing was kept.
+    async fn save_snapshot(&self, stream: &StreamId, snapshot: Snapshot) -> Result<(), StoreError>;
+
+    /// The stream's snapshot, if one is kept. Disposable: without it nothing else changes (I8).
+    async fn load_snapshot(&self, stream: &StreamId) -> Result<Option<Snapshot>, StoreError>;
+
+    /// Forgets the stream's snapshot. Not an error when there is none.
+    async fn delete_snapshot(&self, stream: &StreamId) -> Result<(), StoreError>;
+
+    /// The state that a durable aggregate was last saved with, by a commit of [`Body::State`](super::Body::State).
+    async fn load_state(&self, stream: &StreamId) -> Result<Option<StoredState>, StoreError>;
+
+    /// Records durably that the named consumer has finished everything up to `position`; `None` sends it back to the start.
+    ///
+    /// # Errors
+    /// [`StoreError::BeyondHead`] when the log has not reached the position (I6). The former checkpoint stands.
+    async fn save_checkpoint(&self, consumer: &str, position: Option<Position>) -> Result<(), StoreError>;
+
+    /// What the named consumer has finished; `None` when it has not begun.
+    async fn load_checkpoint(&self, consumer: &str) -> Result<Option<Position>, StoreError>;
+
+    /// Every named consumer with its checkpoint, in the order of the names. A consumer sent back to the start is listed with `None`.
+    async fn list_checkpoints(&self) -> Result<Vec<(String, Option<Position>)>, StoreError>;
+
+    /// Forgets a consumer, so that it holds up [`delete_up_to`](Store::delete_up_to) no longer. Not an error when there is none.
+    async fn delete_checkpoint(&self, consumer: &str) -> Result<(), StoreError>;
+
+    /// Deletes the events of a stream up to `revision` (inclusive). Revisions and positions are not given again; the head stands.
+    /// The command ids of deleted commits stay known.
+    ///
+    /// # Errors
+    /// - [`StoreError::BeyondHead`] when the stream has not reached the revision;
+    /// - [`StoreError::HeldBack`] when a named consumer has not finished one of these events.
+    ///
+    /// In both cases nothing was deleted.
+    async fn delete_up_to(&self, stream: &StreamId, revision: Revision) -> Result<(), StoreError>;
+
+    /// Erases a stream for good: its events, state, snapshot, command ids and replies. Further appends to it are refused. Not an
+    /// error when it holds nothing; it is closed then all the same. Consumers are not waited for.
+    async fn erase(&self, stream: &StreamId) -> Result<(), StoreError>;
+
+    /// Finishes what was taken, makes it durable and lets go of the resources. Later calls answer [`StoreError::Closed`]; closing
+    /// twice is no error.
+    async fn close(&self) -> Result<(), StoreError>;
+}
+
+/// What a store can do beyond the rules that all stores keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// What was acknowledged is there when the store is opened again.
+    pub persistent: bool,
+    /// The most bytes that one commit may hold (payloads, names, metadata and reply together).
+    pub max_commit_bytes: usize,
+}
+
+impl Capabilities {
+    /// Forgets everything when it is dropped; a commit may hold `max_commit_bytes`.
+    #[must_use]
+    pub const fn volatile(max_commit_bytes: usize) -> Self {
+        Self { persistent: false, max_commit_bytes }
+    }
+
+    /// Keeps what it acknowledged; a commit may hold `max_commit_bytes`.
+    #[must_use]
+    pub const fn persistent(max_commit_bytes: usize) -> Self {
+        Self { persistent: true, max_commit_bytes }
+    }
+}
