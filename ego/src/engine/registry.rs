@@ -1,0 +1,118 @@
+//! What is linked into the program: descriptors that the macros submit at link time (`inventory`), and what is wrong with them.
+
+use super::Engine;
+use super::send::{AnyRejection, Sending, by_name};
+use crate::model::{Aggregate, Command, EventSchema, Handles};
+use std::any::{TypeId, type_name};
+use std::fmt;
+
+/// A place in the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Location {
+    file: &'static str,
+    line: u32,
+}
+
+impl Location {
+    /// This line of this file.
+    #[must_use]
+    pub const fn new(file: &'static str, line: u32) -> Self {
+        Self { file, line }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// A type, by its id and its name; what `TypeId::of` cannot say in a constant.
+#[derive(Clone, Copy)]
+pub struct TypeRef {
+    id: fn() -> TypeId,
+    name: fn() -> &'static str,
+}
+
+impl TypeRef {
+    /// This type.
+    #[must_use]
+    pub const fn of<T: ?Sized + 'static>() -> Self {
+        Self { id: TypeId::of::<T>, name: type_name::<T> }
+    }
+
+    /// The type's id.
+    #[must_use]
+    pub fn id(self) -> TypeId {
+        (self.id)()
+    }
+
+    /// The type's path, for people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        (self.name)()
+    }
+}
+
+impl fmt::Debug for TypeRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// An aggregate that is linked in.
+#[derive(Clone, Copy, Debug)]
+pub struct AggregateDescriptor {
+    pub(super) kind: &'static str,
+    pub(super) aggregate: TypeRef,
+    pub(super) events: &'static [EventSchema],
+    pub(super) location: Location,
+}
+
+inventory::collect!(AggregateDescriptor);
+
+impl AggregateDescriptor {
+    /// Describes an aggregate that is defined at `location`.
+    #[must_use]
+    pub const fn of<A: Aggregate>(location: Location) -> Self {
+        Self { kind: A::KIND, aggregate: TypeRef::of::<A>(), events: <A::Event as crate::model::Event>::SCHEMAS, location }
+    }
+}
+
+/// The handlers of one `#[ego::handlers]` block.
+#[derive(Clone, Copy, Debug)]
+pub struct HandlersDescriptor {
+    pub(super) aggregate: TypeRef,
+    pub(super) commands: &'static [CommandDescriptor],
+}
+
+inventory::collect!(HandlersDescriptor);
+
+impl HandlersDescriptor {
+    /// Describes the commands that one block handles for the aggregate.
+    #[must_use]
+    pub const fn of<A: Aggregate>(commands: &'static [CommandDescriptor]) -> Self {
+        Self { aggregate: TypeRef::of::<A>(), commands }
+    }
+}
+
+/// One command of one aggregate.
+#[derive(Clone, Copy, Debug)]
+pub struct CommandDescriptor {
+    pub(super) name: &'static str,
+    pub(super) command: TypeRef,
+    pub(super) services: &'static [TypeRef],
+    pub(super) location: Location,
+    pub(super) by_name: ByName,
+}
+
+/// Sends a command that came as JSON.
+pub(super) type ByName = for<'e> fn(&'e Engine, String, serde_json::Value) -> Sending<'e, serde_json::Value, AnyRejection>;
+
+impl CommandDescriptor {
+    /// Describes the handler at `location`, which asks for these services.
+    #[must_use]
+    pub const fn of<A: Handles<C>, C: Command>(location: Location, services: &'static [TypeRef]) -> Self {
+        Self { name: C::NAME, command: TypeRef::of::<C>(), services, location, by_name: by_name::<A, C> }
+    }
+}

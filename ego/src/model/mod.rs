@@ -1,0 +1,17 @@
+//! The domain's types, as ego sees them: what the macros implement, and what may be written by hand instead.
+//!
+//! Read [`Aggregate`], [`Handles`] and [`Event`] first. Nothing here knows a store, a runtime or a clock (I9).
+
+mod aggregate;
+mod command;
+mod context;
+mod decision;
+mod event;
+mod service;
+
+pub use aggregate::{Aggregate, Appliers, Apply, PartOf};
+pub use command::{Command, HandledBy, Handles};
+pub use context::Context;
+pub use decision::{Decision, HandlerResult, Outcome, Rejection, Reply, emit};
+pub use event::{DecodeError, Event, EventSchema, Stored, Upcast};
+pub use service::{MissingService, Services};
