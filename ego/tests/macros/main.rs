@@ -2,4 +2,11 @@
 #![deny(warnings, missing_docs, clippy::pedantic, unreachable_pub, unused_qualifications)]
 
 mod account;
+mod events;
+mod forms;
+mod generic;
+mod hygiene;
+mod payloads;
+mod registry;
 mod support;
+mod upcast;
