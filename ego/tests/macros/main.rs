@@ -1,5 +1,6 @@
 //! What the macros write does the right thing, without an engine.
 #![deny(warnings, missing_docs, clippy::pedantic, unreachable_pub, unused_qualifications)]
+#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod account;
 mod events;

@@ -114,7 +114,9 @@ impl Till {
 #[test]
 fn one_payload_type_may_serve_two_events() {
     let mut till = Till(1);
-    [Shared::Credited(5), Shared::Debited(2)].iter().for_each(|event| till.apply(event));
+    for event in [Shared::Credited(5), Shared::Debited(2)] {
+        till.apply(&event);
+    }
     assert_eq!(till.0, 4);
     till.apply(&Shared::Reset);
     assert_eq!(till.0, 0);
