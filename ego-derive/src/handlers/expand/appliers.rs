@@ -2,7 +2,7 @@
 
 use super::super::model::{Applier, Block};
 use super::method_name;
-use crate::hygiene::{at, code};
+use crate::hygiene::{at, code, krate_at};
 use crate::ty::{same, show};
 use proc_macro2::TokenStream;
 use quote::quote_spanned;
@@ -18,7 +18,8 @@ use syn::spanned::Spanned;
 ///
 /// impl Appliers<<Account as Aggregate>::Event> for Account {
 ///     fn fold(&mut self, event: &<Account as Aggregate>::Event) {
-///         fold::<<Deposited as PartOf<<Account as Aggregate>::Event>>::Form, _, _>(event, self)
+///         fold_one::<AccountEvent, _, _>(event, self)                // for a lone applier
+///         fold::<<<Opened as PartOf<…>>::Form as Form>::Or<…>, _, _>(event, self)
 ///     }
 /// }
 /// ```
@@ -31,9 +32,15 @@ pub(super) fn appliers(block: &Block<'_>) -> TokenStream {
     let applies: Vec<_> = applies.collect();
     let always = block.appliers.iter().find(|applier| applier.method.cfgs.is_empty());
     let Some(first) = always.or(block.appliers.first()).and_then(|applier| applier.event) else { return TokenStream::new() };
-    let krate = &block.krate;
-    let form = form(block, first);
-    let fold = fold(block, &quote_spanned!(at(block.item.impl_token.span)=> #krate::__private::fold::<#form, _, _>(event, self)));
+    let span = block.item.impl_token.span;
+    let krate = krate_at(&block.krate, span);
+    let call = if block.appliers.len() == 1 {
+        quote_spanned!(at(span)=> #krate::__private::fold_one::<#first, _, _>(event, self))
+    } else {
+        let form = forms(block, first);
+        quote_spanned!(at(span)=> #krate::__private::fold::<#form, _, _>(event, self))
+    };
+    let fold = fold(block, &call);
     let unmixed = unmixed(block);
     code!(#(#applies)* #fold #unmixed)
 }
@@ -121,12 +128,23 @@ fn unmixed(block: &Block<'_>) -> TokenStream {
 }
 
 fn events(block: &Block<'_>) -> TokenStream {
-    let (krate, this) = (&block.krate, block.this);
-    code!(<#this as #krate::model::Aggregate>::Event)
+    let (this, span) = (block.this, block.this.span());
+    let krate = krate_at(&block.krate, span);
+    quote_spanned!(at(span)=> <#this as #krate::model::Aggregate>::Event)
+}
+
+/// Whole, if any of the forms is: [`unmixed`] refuses that, and nothing else should.
+fn forms(block: &Block<'_>, first: &Type) -> TokenStream {
+    let krate = &block.krate;
+    let others = block.appliers.iter().filter(|applier| applier.method.cfgs.is_empty()).filter_map(|applier| applier.event);
+    others
+        .filter(|event| !same(event, first))
+        .map(|event| form(block, event))
+        .fold(form(block, first), |all, form| code!(<#all as #krate::model::Form>::Or<#form>))
 }
 
 fn form(block: &Block<'_>, event: &Type) -> TokenStream {
-    let krate = &block.krate;
+    let krate = krate_at(&block.krate, event.span());
     let events = events(block);
     quote_spanned!(at(event.span())=> <#event as #krate::model::PartOf<#events>>::Form)
 }

@@ -1,7 +1,7 @@
 //! What the program knows about a block's commands before it runs.
 
 use super::super::model::{Block, Extra, Handler};
-use crate::hygiene::{at, code};
+use crate::hygiene::{at, code, krate_at};
 use crate::location;
 use crate::ty::show;
 use proc_macro2::{Span, TokenStream};
@@ -58,7 +58,7 @@ fn entry(block: &Block<'_>, handler: &Handler<'_>) -> Option<TokenStream> {
         Extra::Service(ty) => Some(code!(#krate::__private::TypeRef::of::<#ty>())),
         _ => None,
     });
-    let place = at(command.span());
+    let (place, krate) = (at(command.span()), krate_at(krate, command.span()));
     Some(quote_spanned!(place=> #krate::__private::command::<#this, #command>(#location, &[#(#services),*])))
 }
 
@@ -91,33 +91,29 @@ fn generic(block: &Block<'_>) -> TokenStream {
         let (cfgs, entry) = (&handler.method.cfgs, entry(block, handler)?);
         Some(code!(#(#cfgs)* #entry.descriptor))
     });
-    let commands = code! {
-        const COMMANDS: &'static [#krate::__private::CommandDescriptor] = &[#(#descriptors),*];
-    };
     if !block.appliers.is_empty() {
         return code! {
             #[automatically_derived]
             impl #impl_generics #krate::__private::Registers for #this #where_clause {
-                #commands
+                const COMMANDS: &'static [#krate::__private::CommandDescriptor] = &[#(#descriptors),*];
             }
         };
     }
     let instances = block.register.iter().flat_map(|register| &register.instances);
     let submits = instances.map(|instance| {
-        quote_spanned! {at(instance.span())=>
-            #krate::__private::inventory::submit! {
-                #krate::__private::HandlersDescriptor::of::<#instance>(<#instance as Commands>::COMMANDS)
-            }
-        }
+        quote_spanned!(at(instance.span())=> #krate::__private::inventory::submit! { <#instance as Block>::DESCRIPTOR })
     });
+    let message = format!("`{{Self}}` is not an instance of `{}`", show(block.this));
     code! {
         const _: () = {
-            trait Commands {
-                const COMMANDS: &'static [#krate::__private::CommandDescriptor];
+            #[diagnostic::on_unimplemented(message = #message, label = "only instances of this block's type can stand here")]
+            trait Block {
+                const DESCRIPTOR: #krate::__private::HandlersDescriptor;
             }
             #[automatically_derived]
-            impl #impl_generics Commands for #this #where_clause {
-                #commands
+            impl #impl_generics Block for #this #where_clause {
+                const DESCRIPTOR: #krate::__private::HandlersDescriptor =
+                    #krate::__private::HandlersDescriptor::of::<Self>(&[#(#descriptors),*]);
             }
             #(#submits)*
         };
