@@ -7,7 +7,7 @@ pub use crate::model::Storable;
 pub use inventory;
 pub use serde_json;
 
-use crate::model::{AppliedAs, Command, Context, DecodeError, EventSchema, Handles, PartOf, Stored, Upcast, UpcastTo};
+use crate::model::{AppliedAs, Command, Context, DecodeError, EventSchema, Handles, Stored, Upcast, UpcastTo};
 use serde::de::DeserializeOwned;
 
 /// The entry of the variant at this place.
@@ -108,13 +108,10 @@ pub fn service<S: ?Sized + Send + Sync + 'static>(context: &Context) -> &S {
     }
 }
 
-/// Folds an event through the only applier, which takes a `P`.
-pub fn fold_one<P, E, A>(event: &E, state: &mut A)
-where
-    P: PartOf<E>,
-    E: AppliedAs<P::Form, A>,
-{
-    event.apply_to(state);
+/// The commands of a block; `C` is one of them.
+#[must_use]
+pub const fn handlers<A: Handles<C>, C>(commands: &'static [CommandDescriptor]) -> HandlersDescriptor {
+    HandlersDescriptor::of::<A>(commands)
 }
 
 /// Folds an event through appliers of this form.

@@ -4,7 +4,7 @@ use super::model::{Events, Shape, Variant};
 use crate::hygiene::{at, code, krate_at};
 use crate::ty;
 use proc_macro2::TokenStream;
-use quote::quote_spanned;
+use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
 
 /// ```text
@@ -279,10 +279,18 @@ fn by_payload(events: &Events<'_>) -> TokenStream {
         };
         code!(Self::#ident(payload) => <__A as #krate::model::Apply<#ty>>::apply(state, payload),)
     });
-    // No `#[automatically_derived]`: rustc would call the user's own events a derived detail.
-    quote_spanned! {at(events.keyword)=>
+    // No `#[automatically_derived]`, and the place of the keyword itself: rustc would take the missing applier for a detail of the
+    // derive, and advise to write this impl by hand.
+    let place = events.keyword;
+    let krate = events.krate.to_token_stream().into_iter().map(|mut token| {
+        token.set_span(place);
+        token
+    });
+    let krate: TokenStream = krate.collect();
+    let header = quote_spanned!(place=> #krate::model::AppliedAs<#krate::model::ByPayload, __A>);
+    quote_spanned! {at(place)=>
         #[allow(deprecated)]
-        impl<#(#params,)* __A> #krate::model::AppliedAs<#krate::model::ByPayload, __A> for #this #bounds {
+        impl<#(#params,)* __A> #header for #this #bounds {
             fn apply_to(&self, state: &mut __A) {
                 match self { #(#arms)* }
             }

@@ -110,6 +110,11 @@ pub trait AppliedAs<F, A> {
     fn apply_to(&self, state: &mut A);
 }
 
+// Where the form is not known, because an applier takes no event at all, this one fits: one mistake makes one error.
+impl<E, A> AppliedAs<(), A> for E {
+    fn apply_to(&self, _: &mut A) {}
+}
+
 impl<E, A: Apply<E>> AppliedAs<Whole, A> for E {
     fn apply_to(&self, state: &mut A) {
         state.apply(self);

@@ -17,7 +17,7 @@ struct Clock;
 #[ego::handlers]
 impl Account {
     #[apply]
-    fn apply(&mut self, _: &AccountEvent, clock: &Clock) {}
+    fn apply(&mut self, _: &AccountEvent, _clock: &Clock) {}
 }
 
 fn main() {}

@@ -27,7 +27,7 @@ impl Account {
     }
 
     #[handle]
-    fn deposit(&self, _: Deposit, #[cfg(test)] context: &Context) -> Result<AccountEvent, String> {
+    fn deposit(&self, _: Deposit, #[cfg(test)] _context: &Context) -> Result<AccountEvent, String> {
         Ok(AccountEvent::Deposited { amount: 1 })
     }
 }

@@ -27,7 +27,7 @@ impl Account {
     }
 
     #[handle]
-    fn deposit(&self, _: Deposit, context: &Context, again: &Context) -> Result<AccountEvent, String> {
+    fn deposit(&self, _: Deposit, _context: &Context, _again: &Context) -> Result<AccountEvent, String> {
         Ok(AccountEvent::Deposited { amount: 1 })
     }
 }

@@ -29,7 +29,7 @@ impl Account {
     }
 
     #[handle]
-    fn deposit(&self, _: Deposit, mailer: &mut Mailer) -> Result<AccountEvent, String> {
+    fn deposit(&self, _: Deposit, _mailer: &mut Mailer) -> Result<AccountEvent, String> {
         Ok(AccountEvent::Deposited { amount: 1 })
     }
 }

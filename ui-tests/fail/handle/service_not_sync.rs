@@ -29,7 +29,7 @@ impl Account {
     }
 
     #[handle]
-    fn deposit(&self, _: Deposit, counter: &Cell<u8>) -> Result<AccountEvent, String> {
+    fn deposit(&self, _: Deposit, _counter: &Cell<u8>) -> Result<AccountEvent, String> {
         Ok(AccountEvent::Deposited { amount: 1 })
     }
 }

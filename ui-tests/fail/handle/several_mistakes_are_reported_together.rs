@@ -29,7 +29,7 @@ impl Account {
     }
 
     #[handle]
-    async fn deposit(&mut self, _: Deposit, mailer: Mailer) {}
+    async fn deposit(&mut self, _: Deposit, _mailer: Mailer) {}
 }
 
 fn main() {}

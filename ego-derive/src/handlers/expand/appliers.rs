@@ -18,12 +18,11 @@ use syn::spanned::Spanned;
 ///
 /// impl Appliers<<Account as Aggregate>::Event> for Account {
 ///     fn fold(&mut self, event: &<Account as Aggregate>::Event) {
-///         fold_one::<AccountEvent, _, _>(event, self)                // for a lone applier
-///         fold::<<<Opened as PartOf<…>>::Form as Form>::Or<…>, _, _>(event, self)
+///         fold::<<Deposited as PartOf<<Account as Aggregate>::Event>>::Form, _, _>(event, self)
 ///     }
 /// }
 /// ```
-/// The block does not see the variants, so the form of the appliers is found through the type that the first of them takes.
+/// The block does not see the variants, so the form of the appliers is found through the types that they take.
 pub(super) fn appliers(block: &Block<'_>) -> TokenStream {
     let applies = block.appliers.iter().filter_map(|applier| {
         let name = method_name(&applier.method);
@@ -32,14 +31,9 @@ pub(super) fn appliers(block: &Block<'_>) -> TokenStream {
     let applies: Vec<_> = applies.collect();
     let always = block.appliers.iter().find(|applier| applier.method.cfgs.is_empty());
     let Some(first) = always.or(block.appliers.first()).and_then(|applier| applier.event) else { return TokenStream::new() };
-    let span = block.item.impl_token.span;
+    let (span, form) = (block.this.span(), forms(block, first));
     let krate = krate_at(&block.krate, span);
-    let call = if block.appliers.len() == 1 {
-        quote_spanned!(at(span)=> #krate::__private::fold_one::<#first, _, _>(event, self))
-    } else {
-        let form = forms(block, first);
-        quote_spanned!(at(span)=> #krate::__private::fold::<#form, _, _>(event, self))
-    };
+    let call = quote_spanned!(at(span)=> #krate::__private::fold::<#form, _, _>(event, self));
     let fold = fold(block, &call);
     let unmixed = unmixed(block);
     code!(#(#applies)* #fold #unmixed)
@@ -91,10 +85,10 @@ fn apply(block: &Block<'_>, applier: &Applier<'_>, event: &Type, body: &TokenStr
 }
 
 fn fold(block: &Block<'_>, body: &TokenStream) -> TokenStream {
-    let (krate, this) = (&block.krate, block.this);
+    let (this, span) = (block.this, block.this.span());
     let (impl_generics, _, where_clause) = block.item.generics.split_for_impl();
-    let events = events(block);
-    quote_spanned! {at(block.item.impl_token.span)=>
+    let (krate, events) = (krate_at(&block.krate, span), events(block));
+    quote_spanned! {at(span)=>
         #[automatically_derived]
         impl #impl_generics #krate::model::Appliers<#events> for #this #where_clause {
             fn fold(&mut self, event: &#events) {

@@ -14,7 +14,7 @@ use syn::spanned::Spanned;
 ///     const COMMAND_0: Entry = command::<Account, Deposit>(Location::new(file!(), 31), &[]);
 ///     const COMMAND_1: Entry = command::<Account, Withdraw>(Location::new(file!(), 35), &[TypeRef::of::<dyn Fraud>()]);
 ///     const _: () = if is_taken(COMMAND_1.name, &[COMMAND_0.name]) { panic!("…") };
-///     inventory::submit! { HandlersDescriptor::of::<Account>(&[COMMAND_0.descriptor, COMMAND_1.descriptor]) }
+///     inventory::submit! { handlers::<Account, Deposit>(&[COMMAND_0.descriptor, COMMAND_1.descriptor]) }
 /// };
 /// ```
 /// A generic block has no list of its instances. With the appliers in it, it implements `Registers` for `ego::register!`; another one
@@ -36,12 +36,18 @@ pub(super) fn register(block: &Block<'_>) -> TokenStream {
         let (name, cfgs) = (constant(index, Span::mixed_site()), &handler.method.cfgs);
         code!(#(#cfgs)* #name.descriptor)
     });
+    // Through a command, if one is always there, so that a type that is no aggregate is told so by its handlers alone.
+    let sure = block.handlers.iter().find(|handler| handler.method.cfgs.is_empty()).and_then(|handler| handler.command.as_ref());
+    let of = match sure.map(|command| command.ty) {
+        Some(command) => code!(#krate::__private::handlers::<#this, #command>),
+        None => code!(#krate::__private::HandlersDescriptor::of::<#this>),
+    };
     code! {
         const _: () = {
             #(#entries)*
             #(#checks)*
             #krate::__private::inventory::submit! {
-                #krate::__private::HandlersDescriptor::of::<#this>(&[#(#descriptors),*])
+                #of(&[#(#descriptors),*])
             }
         };
     }
