@@ -1,9 +1,13 @@
 //! ego: plain structs, enums and impl blocks in; a running, durable domain out.
+pub mod clock;
 pub mod codec;
 pub mod engine;
 pub mod message;
 pub mod model;
 pub mod store;
+
+pub use engine::Engine;
+pub use jiff::Timestamp;
 
 /// What the code that the macros write refers to. Not part of the public API: it changes with any release.
 #[doc(hidden)]
