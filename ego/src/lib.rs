@@ -4,6 +4,7 @@ pub mod engine;
 pub mod message;
 pub mod model;
 pub mod store;
+pub mod testing;
 
 /// What the code that the macros write refers to. Not part of the public API: it changes with any release.
 #[doc(hidden)]
