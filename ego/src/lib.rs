@@ -5,6 +5,7 @@ pub mod engine;
 pub mod message;
 pub mod model;
 pub mod store;
+pub mod testing;
 
 pub use engine::Engine;
 pub use jiff::Timestamp;

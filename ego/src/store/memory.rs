@@ -365,7 +365,8 @@ impl Store for MemoryStore {
 
     async fn save_snapshot(&self, stream: &StreamId, snapshot: Snapshot) -> Result<(), StoreError> {
         self.change(|inner| {
-            let found = inner.streams.get_mut(stream);
+            // An erased stream keeps its revision, but a late snapshot must not bring its content back.
+            let found = inner.streams.get_mut(stream).filter(|found| !found.erased);
             let end = found.as_ref().and_then(|found| found.revision);
             let beyond = StoreError::BeyondHead { asked: snapshot.revision.get(), end: end.map_or(0, Revision::get) };
             let Some(found) = found.filter(|_| Some(snapshot.revision) <= end) else { return Err(beyond) };
