@@ -9,6 +9,7 @@ pub mod testing;
 
 pub use engine::Engine;
 pub use jiff::Timestamp;
+pub use testing::test;
 
 /// What the code that the macros write refers to. Not part of the public API: it changes with any release.
 #[doc(hidden)]

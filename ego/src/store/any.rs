@@ -12,7 +12,7 @@ pub struct AnyStore(Arc<dyn Store>);
 
 impl AnyStore {
     /// Takes a store.
-    pub fn new(store: impl Store) -> Self {
+    pub fn new<S: Store>(store: S) -> Self {
         Self(Arc::new(store))
     }
 }

@@ -43,6 +43,8 @@ mod commit;
 mod list;
 mod probe;
 
+mod scenario;
+
 mod append;
 mod batches;
 mod checkpoints;
@@ -65,3 +67,4 @@ mod states;
 pub use crate::__event_store_rules as event_store_rules;
 pub use bench::{Bench, OpenError, Rule};
 pub use list::RULES;
+pub use scenario::{Given, Then, test};
