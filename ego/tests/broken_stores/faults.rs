@@ -260,6 +260,8 @@ faults! {
     DeletionForgetsCommands,
     /// A deletion deletes the snapshot.
     DeletionDropsSnapshot,
+    /// A deletion deletes the state.
+    DeletionDropsState,
     /// A stream without events is no stream.
     EmptyStreamIsNone,
     /// Reading from a deleted revision gives nothing.
