@@ -1,10 +1,182 @@
 //! Why a command had no effect, or why that is not known.
 
-/// Why a command failed.
+use crate::codec::CodecError;
+use crate::message::{CommandId, Expected, InvalidText, Revision, StreamId};
+use crate::model::DecodeError;
+use crate::store::{Refusal, StoreError};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Why a command failed. Unless a variant says otherwise, nothing was recorded, and the next command to the aggregate works.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommandError<E> {
-    /// The handler refused. Nothing was recorded (I4).
+    /// The handler refused (I4). The handler's own error; nothing of it is stored.
     #[error("{0}")]
     Rejected(E),
+    /// The aggregate is not at the revision that the sender expected, or other writers were first more often than
+    /// [`conflict_retries`](super::Limits::conflict_retries).
+    #[error("{}", Refusal::Conflict { expected: *.expected, actual: *.actual })]
+    Conflict {
+        /// What was expected.
+        expected: Expected,
+        /// The aggregate's last revision.
+        actual: Option<Revision>,
+    },
+    /// The command took longer than its time.
+    #[error("the command {command_id} did not finish within {after:?}{}", if *.recorded_unknown { "; whether it was recorded is not known" } else { "" })]
+    Timeout {
+        /// Sending the command again under this id finds out, without a second effect (I11).
+        command_id: CommandId,
+        /// Its time.
+        after: Duration,
+        /// Set when the handler had decided already: the commit may still be recorded.
+        recorded_unknown: bool,
+    },
+    /// The handler or an applier panicked. The aggregate is loaded anew for the next command.
+    #[error("the handler panicked: {message}")]
+    Panicked {
+        /// What the panic said.
+        message: Arc<str>,
+    },
+    /// An id, an actor or another text of the command's metadata is not allowed.
+    #[error(transparent)]
+    Invalid(#[from] InvalidText),
+    /// 0 was expected as the revision. Revisions start at 1; an aggregate that nothing has happened to is [`Expected::NoStream`].
+    #[error("there is no revision 0: the first is 1, and before it stands `Expected::NoStream`")]
+    RevisionZero,
+    /// No aggregate is registered for the type or under the name, or it has no such command.
+    #[error(transparent)]
+    Unknown(#[from] UnknownTarget),
+    /// The JSON that came by name is not the command, or an event or the reply could not be encoded or decoded.
+    #[error("{what} could not be {}", if *.encoding { "encoded" } else { "decoded" })]
+    Codec {
+        /// What: the command, an event, the reply.
+        what: Arc<str>,
+        /// Whether it was to be encoded; otherwise decoded.
+        encoding: bool,
+        /// Why.
+        #[source]
+        source: CodecError,
+    },
+    /// The command id was recorded for another command of this aggregate.
+    #[error("the command id {command_id} was used for the command {recorded:?} before")]
+    CommandIdReused {
+        /// The id.
+        command_id: CommandId,
+        /// The name of the command that it was recorded for.
+        recorded: Arc<str>,
+    },
+    /// The aggregate could not be brought to its last state.
+    #[error("{stream} could not be loaded")]
+    Unloadable {
+        /// Which aggregate.
+        stream: StreamId,
+        /// Why.
+        #[source]
+        source: RecoveryError,
+    },
+    /// The store did not take the commit.
+    #[error(transparent)]
+    Refused(Refusal),
+    /// The store failed. Unless it says otherwise, whether the commit was recorded is not known; the command id finds out (I11).
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+    /// The engine is stopping or stopped. A command that was taken before is answered with its own result.
+    #[error("the engine is stopped")]
+    Stopped,
+}
+
+/// Nobody to send to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnknownTarget {
+    /// The type is no registered aggregate.
+    #[error("the aggregate `{aggregate}` is not registered: derive `Aggregate`, or write `ego::register!(…)` for a generic one")]
+    Aggregate {
+        /// The type's path.
+        aggregate: &'static str,
+    },
+    /// No aggregate has this kind.
+    #[error("no aggregate is named {kind:?}; there are: {}", known.join(", "))]
+    Kind {
+        /// The kind that was asked for.
+        kind: String,
+        /// The kinds that there are.
+        known: Vec<&'static str>,
+    },
+    /// The aggregate has no command of this name.
+    #[error("{kind:?} has no command {command:?}; it has: {}", known.join(", "))]
+    Command {
+        /// The kind.
+        kind: &'static str,
+        /// The command that was asked for.
+        command: String,
+        /// The commands that it has.
+        known: Vec<&'static str>,
+    },
+}
+
+/// Why an aggregate could not be brought to its last state. Nothing was changed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecoveryError {
+    /// The store could not be read.
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+    /// An event could not be read.
+    #[error("revision {revision} is unreadable")]
+    Unreadable {
+        /// Which one.
+        revision: Revision,
+        /// Why.
+        #[source]
+        source: DecodeError,
+    },
+    /// An applier panicked.
+    #[error("the applier panicked: {message}")]
+    Panicked {
+        /// What the panic said.
+        message: Arc<str>,
+    },
+    /// The stream was erased.
+    #[error("the stream was erased")]
+    Erased,
+}
+
+impl<E> CommandError<E> {
+    /// The same with another error of the handler.
+    pub fn map<F>(self, map: impl FnOnce(E) -> F) -> CommandError<F> {
+        match self {
+            Self::Rejected(error) => CommandError::Rejected(map(error)),
+            Self::Conflict { expected, actual } => CommandError::Conflict { expected, actual },
+            Self::Timeout { command_id, after, recorded_unknown } => {
+                CommandError::Timeout { command_id, after, recorded_unknown }
+            }
+            Self::Panicked { message } => CommandError::Panicked { message },
+            Self::Invalid(error) => CommandError::Invalid(error),
+            Self::RevisionZero => CommandError::RevisionZero,
+            Self::Unknown(target) => CommandError::Unknown(target),
+            Self::Codec { what, encoding, source } => CommandError::Codec { what, encoding, source },
+            Self::CommandIdReused { command_id, recorded } => CommandError::CommandIdReused { command_id, recorded },
+            Self::Unloadable { stream, source } => CommandError::Unloadable { stream, source },
+            Self::Refused(refusal) => CommandError::Refused(refusal),
+            Self::Store(error) => CommandError::Store(error),
+            Self::Stopped => CommandError::Stopped,
+        }
+    }
+
+    /// The handler's own error, if that is what it was.
+    pub fn rejection(&self) -> Option<&E> {
+        match self {
+            Self::Rejected(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// What a panic said.
+pub(super) fn panic_message(panic: &(dyn std::any::Any + Send)) -> Arc<str> {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message").into()
 }

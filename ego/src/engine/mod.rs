@@ -1,13 +1,146 @@
-//! The engine: runs the aggregates.
+//! The engine: runs the aggregates, one command at a time each (I5), events durable before the reply (I2).
+//!
+//! The way of a command: [`send`](Dispatch::send) → `place` (found or activated) → `cell` (waits its turn) → `job` (decides) →
+//! `committer` (recorded with others, durable) → the answer. Read `cell` and `committer` for what keeps it safe.
 
+mod cell;
+mod committer;
+mod drive;
 mod error;
+mod forget;
+mod job;
+mod limits;
+mod passivate;
+mod place;
+mod read;
+mod recover;
 mod registry;
 mod send;
+mod shared;
+mod start;
+mod stop;
 
-pub use error::CommandError;
+pub use error::{CommandError, RecoveryError, UnknownTarget};
+pub use forget::{Failure, Failures, ForgetError};
+pub use limits::Limits;
+pub use read::{History, Loaded, ReadError, Recorded, RecordedJson};
 pub use registry::{AggregateDescriptor, CommandDescriptor, HandlersDescriptor, Location, TypeRef};
-pub use send::{AnyRejection, Dispatch, Receipt, Sending};
+pub use send::{AnyRejection, Dispatch, IntoRevision, Receipt, Sending};
+pub use start::{EngineBuilder, Party, StartError, StartProblem};
+pub use stop::StopError;
+
+use crate::message::StreamId;
+use crate::model::Aggregate;
+use crate::store::AnyStore;
+use place::{AnyPlace, Place};
+use shared::Shared;
+use start::Kind;
+use std::any::{Any, TypeId};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, broadcast};
 
 /// A running engine. Cloning shares it.
-#[derive(Clone, Debug)]
-pub struct Engine;
+///
+/// ```
+/// use ego::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = Engine::builder().start().await?;
+/// engine.stop(std::time::Duration::from_secs(1)).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    kinds: BTreeMap<&'static str, Kind>,
+    places: HashMap<TypeId, Arc<dyn AnyPlace>>,
+    /// One permit for each command that nobody waits for.
+    forgotten: Arc<Semaphore>,
+    failures: broadcast::Sender<Failure>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("kinds", &self.inner.kinds.keys().collect::<Vec<_>>())
+            .field("store", &self.inner.shared.store)
+            .field("stopped", &self.inner.shared.gate.is_closed())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Begins an engine.
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::default()
+    }
+
+    /// Sends a command by name, as JSON; the reply comes as JSON too. Takes the same options as [`send`](Dispatch::send).
+    ///
+    /// A name that nobody has, or JSON that is not the command, is a [`CommandError`] when the command is awaited.
+    pub fn dispatch(
+        &self,
+        kind: &str,
+        id: impl Into<String>,
+        command: &str,
+        json: serde_json::Value,
+    ) -> Sending<'_, serde_json::Value, AnyRejection> {
+        let unknown = match self.inner.kinds.get(kind) {
+            None => UnknownTarget::Kind { kind: kind.to_owned(), known: self.inner.kinds.keys().copied().collect() },
+            Some(found) => match found.commands.get(command) {
+                Some(descriptor) => return (descriptor.by_name)(self, id.into(), json),
+                None => UnknownTarget::Command {
+                    kind: found.aggregate.kind,
+                    command: command.to_owned(),
+                    known: found.commands.keys().copied().collect(),
+                },
+            },
+        };
+        Sending::new(self, "", Box::new(move |_| Box::pin(async move { Err(unknown.into()) })))
+    }
+
+    /// Hears of the failures of commands that nobody waits for, from now on.
+    #[must_use]
+    pub fn failures(&self) -> Failures {
+        Failures(self.inner.failures.subscribe())
+    }
+
+    /// How many aggregates are in memory.
+    #[must_use]
+    pub fn active_aggregates(&self) -> usize {
+        self.inner.places.values().map(|place| place.active()).sum()
+    }
+
+    /// How many commands wait for their turn in the mailboxes of their aggregates, see [`Limits::mailbox`].
+    #[must_use]
+    pub fn queued_commands(&self) -> usize {
+        self.inner.places.values().map(|place| place.queued()).sum()
+    }
+
+    /// The aggregates that are in memory, in order.
+    #[must_use]
+    pub fn active_streams(&self) -> Vec<StreamId> {
+        let mut streams: Vec<_> = self.inner.places.values().flat_map(|place| place.streams()).collect();
+        streams.sort_unstable();
+        streams
+    }
+
+    /// The store that the engine keeps everything in.
+    #[must_use]
+    pub fn store(&self) -> &AnyStore {
+        &self.inner.shared.store
+    }
+
+    fn place<A: Aggregate>(&self) -> Option<Arc<Place<A>>> {
+        let place: Arc<dyn Any + Send + Sync> = Arc::clone(self.inner.places.get(&TypeId::of::<A>())?) as _;
+        place.downcast().ok()
+    }
+}

@@ -1,10 +1,14 @@
 //! What is linked into the program: descriptors that the macros submit at link time (`inventory`), and what is wrong with them.
 
-use super::Engine;
+use super::place::{AnyPlace, Place};
 use super::send::{AnyRejection, Sending, by_name};
-use crate::model::{Aggregate, Command, EventSchema, Handles};
+use super::shared::Shared;
+use super::{Engine, Party};
+use crate::codec::{AnyCodec, Json};
+use crate::model::{Aggregate, Command, DecodeError, Event, EventSchema, Handles, Stored};
 use std::any::{TypeId, type_name};
 use std::fmt;
+use std::sync::Arc;
 
 /// A place in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,7 +71,12 @@ pub struct AggregateDescriptor {
     pub(super) aggregate: TypeRef,
     pub(super) events: &'static [EventSchema],
     pub(super) location: Location,
+    pub(super) place: MakePlace,
+    pub(super) to_json: ToJson,
 }
+
+type MakePlace = fn(Arc<Shared>) -> Arc<dyn AnyPlace>;
+type ToJson = fn(Stored<'_>, &AnyCodec) -> Result<Vec<(&'static str, serde_json::Value)>, DecodeError>;
 
 inventory::collect!(AggregateDescriptor);
 
@@ -75,8 +84,31 @@ impl AggregateDescriptor {
     /// Describes an aggregate that is defined at `location`.
     #[must_use]
     pub const fn of<A: Aggregate>(location: Location) -> Self {
-        Self { kind: A::KIND, aggregate: TypeRef::of::<A>(), events: <A::Event as crate::model::Event>::SCHEMAS, location }
+        Self {
+            kind: A::KIND,
+            aggregate: TypeRef::of::<A>(),
+            events: A::Event::SCHEMAS,
+            location,
+            place: |shared| Arc::new(Place::<A>::new(shared)),
+            to_json: to_json::<A::Event>,
+        }
     }
+
+    pub(super) fn party(&self) -> Party {
+        Party { name: self.aggregate.name(), location: self.location }
+    }
+}
+
+/// A stored event in its newest shape, as JSON.
+fn to_json<E: Event>(stored: Stored<'_>, codec: &AnyCodec) -> Result<Vec<(&'static str, serde_json::Value)>, DecodeError> {
+    let mut events = Vec::new();
+    E::decode(stored, codec, &mut events)?;
+    let json = AnyCodec::new(Json);
+    let one = |event: &E| {
+        let content = event.encode(&json).and_then(|bytes| json.decode(&bytes));
+        Ok((event.schema().name, content.map_err(|error| DecodeError::content(stored, error))?))
+    };
+    events.iter().map(one).collect()
 }
 
 /// The handlers of one `#[ego::handlers]` block.
@@ -114,5 +146,9 @@ impl CommandDescriptor {
     #[must_use]
     pub const fn of<A: Handles<C>, C: Command>(location: Location, services: &'static [TypeRef]) -> Self {
         Self { name: C::NAME, command: TypeRef::of::<C>(), services, location, by_name: by_name::<A, C> }
+    }
+
+    pub(super) fn party(&self) -> Party {
+        Party { name: self.command.name(), location: self.location }
     }
 }

@@ -1,19 +1,28 @@
 //! Sending a command: what is sent, with which options, and what comes back.
 
-use super::{CommandError, Engine};
-use crate::message::{CommandId, Position, Revision};
+use super::job::{CommandJob, Order, Ticket};
+use super::place::Place;
+use super::shared::{Gate, Shared};
+use super::{CommandError, Engine, UnknownTarget};
+use crate::message::{CommandId, Expected, MetadataDraft, Position, Revision};
 use crate::model::{Aggregate, Command, HandledBy, Handles, Rejection};
+use futures_util::future::BoxFuture;
 use std::any::Any;
 use std::fmt;
-use std::future::{Future, IntoFuture};
-use std::marker::PhantomData;
-use std::pin::Pin;
+use std::future::IntoFuture;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 
 /// Sends commands to aggregates; in the prelude, so that `engine.send::<Account>(id, command)` works.
 ///
 /// The command's type is a parameter of the trait, not of the method: so the turbofish names the aggregate alone.
 pub trait Dispatch<C: Command> {
     /// Sends a command to the aggregate of this kind and id, and waits for the reply when awaited. Nothing happens before that.
+    ///
+    /// The aggregate is activated when it is not in memory; an id that was never used is an aggregate that nothing has happened to.
+    /// When the answer is `Ok`, the events are durable (I2).
     fn send<A: Aggregate>(
         &self,
         id: impl Into<String>,
@@ -21,26 +30,133 @@ pub trait Dispatch<C: Command> {
     ) -> Sending<'_, <C as HandledBy<A>>::Reply, <C as HandledBy<A>>::Error>
     where
         C: HandledBy<A>;
+
+    /// Sends a command and does not wait: short for [`send`](Dispatch::send) and [`and_forget`](Sending::and_forget).
+    ///
+    /// # Errors
+    /// [`ForgetError`], as [`Sending::and_forget`].
+    fn send_and_forget<A: Aggregate>(&self, id: impl Into<String>, command: C) -> Result<CommandId, super::ForgetError>
+    where
+        C: HandledBy<A>,
+    {
+        self.send::<A>(id, command).and_forget()
+    }
 }
 
 impl<C: Command> Dispatch<C> for Engine {
     fn send<A: Aggregate>(
         &self,
-        _id: impl Into<String>,
-        _command: C,
+        id: impl Into<String>,
+        command: C,
     ) -> Sending<'_, <C as HandledBy<A>>::Reply, <C as HandledBy<A>>::Error>
     where
         C: HandledBy<A>,
     {
-        Sending { engine: self, reply: PhantomData }
+        let (engine, id) = (self.clone(), id.into());
+        let start = move |options| Box::pin(submit::<A, C>(engine, id, command, options)) as BoxFuture<'static, _>;
+        Sending::new(self, C::NAME, Box::new(start))
     }
 }
 
-/// A command on its way; await it.
+/// What a sender asks for besides the command.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Options {
+    pub(super) command_id: Option<String>,
+    expected: Option<Result<Expected, RevisionZero>>,
+    metadata: MetadataDraft,
+    timeout: Option<Duration>,
+}
+
+/// 0 was given as a revision.
+#[derive(Clone, Copy, Debug)]
+struct RevisionZero;
+
+type Start<R, E> = Box<dyn FnOnce(Options) -> BoxFuture<'static, Result<Receipt<R>, CommandError<E>>> + Send>;
+
+/// A command on its way: set its options, then await it.
+///
+/// Dropping the future before it is ready gives the command up: if it has not been decided, it has no effect; if it has, its commit
+/// may still be recorded, and nobody hears of it. It never blocks or harms the aggregate. Sending it again under the same
+/// [`command_id`](Sending::command_id) finds out what became of it. To be polled on the runtime that the engine was started on.
 #[must_use = "a command is sent when it is awaited"]
 pub struct Sending<'e, R, E> {
-    engine: &'e Engine,
-    reply: PhantomData<fn() -> Result<R, E>>,
+    pub(super) engine: &'e Engine,
+    pub(super) command: &'static str,
+    pub(super) options: Options,
+    pub(super) start: Start<R, E>,
+}
+
+impl<R, E> fmt::Debug for Sending<'_, R, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sending").field("command", &self.command).field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl<'e, R, E> Sending<'e, R, E> {
+    pub(super) fn new(engine: &'e Engine, command: &'static str, start: Start<R, E>) -> Self {
+        Self { engine, command, options: Options::default(), start }
+    }
+
+    /// The command's id: sent to the same aggregate again, also after a crash, it has no second effect, and the reply of the first time
+    /// comes back (I11). A refusal is not recorded, so a refused command decides anew. 1 to 255 bytes without control characters.
+    ///
+    /// Without it, the engine's id source makes one; the receipt and [`CommandError::Timeout`] tell it.
+    pub fn command_id(mut self, id: impl Into<String>) -> Self {
+        self.options.command_id = Some(id.into());
+        self
+    }
+
+    /// Refuses the command with [`CommandError::Conflict`] unless the aggregate is at this revision, 1 or more.
+    pub fn expect_revision(mut self, revision: impl IntoRevision) -> Self {
+        self.options.expected = Some(revision.into_revision().map(Expected::Exact).ok_or(RevisionZero));
+        self
+    }
+
+    /// Refuses the command with [`CommandError::Conflict`] unless the aggregate is as expected.
+    pub fn expect(mut self, expected: Expected) -> Self {
+        self.options.expected = Some(Ok(expected));
+        self
+    }
+
+    /// Who sends, for whom, in which conversation; stored with the events.
+    pub fn metadata(mut self, metadata: MetadataDraft) -> Self {
+        self.options.metadata = metadata;
+        self
+    }
+
+    /// How long to wait for the answer, instead of [`Limits::timeout`](super::Limits::timeout). A handler that is still running then is
+    /// dropped, and the next command has its turn.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = Some(timeout);
+        self
+    }
+}
+
+impl<'e, R: Send + 'static, E: Send + 'static> IntoFuture for Sending<'e, R, E> {
+    type Output = Result<Receipt<R>, CommandError<E>>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        (self.start)(self.options)
+    }
+}
+
+/// What can be given as a revision: a [`Revision`], or its number.
+pub trait IntoRevision {
+    /// The revision; `None` for the number 0.
+    fn into_revision(self) -> Option<Revision>;
+}
+
+impl IntoRevision for Revision {
+    fn into_revision(self) -> Option<Revision> {
+        Some(self)
+    }
+}
+
+impl IntoRevision for u64 {
+    fn into_revision(self) -> Option<Revision> {
+        Revision::new(self)
+    }
 }
 
 /// The answer to a command that took effect.
@@ -57,15 +173,6 @@ pub struct Receipt<R> {
     pub command_id: CommandId,
     /// Whether the command had taken effect before, and this is its first reply (I11).
     pub repeated: bool,
-}
-
-impl<'e, R: Send + 'static, E: Send + 'static> IntoFuture for Sending<'e, R, E> {
-    type Output = Result<Receipt<R>, CommandError<E>>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'e>>;
-    fn into_future(self) -> Self::IntoFuture {
-        let _ = self.engine;
-        Box::pin(std::future::pending())
-    }
 }
 
 /// Why a handler refused a command that was dispatched by name: its own error, behind one type.
@@ -92,10 +199,93 @@ impl fmt::Debug for AnyRejection {
     }
 }
 
+async fn submit<A: Aggregate, C: HandledBy<A>>(
+    engine: Engine,
+    id: String,
+    command: C,
+    options: Options,
+) -> Result<Receipt<C::Reply>, CommandError<C::Error>> {
+    let place = engine.place::<A>().ok_or(UnknownTarget::Aggregate { aggregate: std::any::type_name::<A>() })?;
+    let shared = Arc::clone(place.shared());
+    let pass = Gate::enter(&shared).ok_or(CommandError::Stopped)?;
+    let Options { command_id, expected, metadata, timeout } = options;
+    let expected = expected.transpose().map_err(|RevisionZero| CommandError::RevisionZero)?;
+    let own_id = command_id.is_some();
+    let command_id = command_id.map_or_else(|| Ok(shared.ids.next()), CommandId::new)?;
+    let metadata = metadata.complete(command_id.clone(), place.command_name(C::NAME), shared.clock.now())?;
+    let timeout = timeout.unwrap_or(shared.limits.timeout);
+    let deadline = Instant::now().checked_add(timeout).unwrap_or_else(far_future);
+    let ticket = Arc::new(Ticket::default());
+    let (answerer, answer) = oneshot::channel();
+    let order = Order { metadata: Arc::new(metadata), own_id, expected, deadline, timeout, ticket: Arc::clone(&ticket) };
+    let job = CommandJob::<A, C>::new(command, order, Arc::clone(&place), answerer, pass);
+    let answered = async {
+        queue(&place, &id, job).await?;
+        // Dropped unanswered when the runtime is shut down under the command, or by a panic outside of the handler.
+        answer.await.unwrap_or_else(|_| Err(lost(&shared)))
+    };
+    match timeout_at(deadline, answered).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(CommandError::Timeout { command_id, after: timeout, recorded_unknown: !ticket.abandon() }),
+    }
+}
+
+fn lost<E>(shared: &Shared) -> CommandError<E> {
+    if shared.gate.is_closed() {
+        CommandError::Stopped
+    } else {
+        CommandError::Panicked { message: "the command was lost; the log says why".into() }
+    }
+}
+
+/// Waits for a place in the aggregate's queue (I12) and takes it. Runs the command at once when nobody else does.
+async fn queue<A: Aggregate, C: HandledBy<A>>(
+    place: &Place<A>,
+    id: &str,
+    job: Box<CommandJob<A, C>>,
+) -> Result<(), CommandError<C::Error>> {
+    let mut job: Box<dyn super::cell::Job<A>> = job;
+    loop {
+        let cell = place.cell(id)?;
+        // Never closed; given back when the command leaves the queue.
+        if let Ok(slot) = cell.slots.acquire().await {
+            slot.forget();
+        }
+        match cell.submit(job) {
+            Ok(()) => return Ok(()),
+            // The aggregate was sent away in between: it is found anew.
+            Err(back) => job = back,
+        }
+    }
+}
+
+/// What tokio calls "far": 30 years.
+fn far_future() -> Instant {
+    Instant::now() + Duration::from_secs(86_400 * 365 * 30)
+}
+
+/// Sends a command that came as JSON, and answers in JSON.
 pub(super) fn by_name<A: Handles<C>, C: Command>(
     engine: &Engine,
-    _id: String,
-    _json: serde_json::Value,
+    id: String,
+    json: serde_json::Value,
 ) -> Sending<'_, serde_json::Value, AnyRejection> {
-    Sending { engine, reply: PhantomData }
+    let start_engine = engine.clone();
+    let start = move |options| {
+        Box::pin(async move {
+            let codec_error = |what: &str, encoding, error: serde_json::Error| CommandError::Codec {
+                what: what.into(),
+                encoding,
+                source: crate::codec::CodecError::new(error),
+            };
+            let command: C = serde_json::from_value(json).map_err(|error| codec_error("the command", false, error))?;
+            let receipt = submit::<A, C>(start_engine, id, command, options)
+                .await
+                .map_err(|error| error.map(|rejection| AnyRejection(Box::new(rejection))))?;
+            let reply = serde_json::to_value(&receipt.reply).map_err(|error| codec_error("the reply", true, error))?;
+            let Receipt { revision, position, command_id, repeated, .. } = receipt;
+            Ok(Receipt { reply, revision, position, command_id, repeated })
+        }) as BoxFuture<'static, _>
+    };
+    Sending::new(engine, C::NAME, Box::new(start))
 }

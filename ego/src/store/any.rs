@@ -11,9 +11,9 @@ use std::sync::Arc;
 pub struct AnyStore(Arc<dyn Store>);
 
 impl AnyStore {
-    /// Takes a store, or shares one that is already behind an `Arc`.
-    pub fn new<S: Store>(store: impl Into<Arc<S>>) -> Self {
-        Self(store.into())
+    /// Takes a store.
+    pub fn new<S: Store>(store: S) -> Self {
+        Self(Arc::new(store))
     }
 }
 

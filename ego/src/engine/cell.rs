@@ -1,0 +1,197 @@
+//! One aggregate in memory: its state, the commands that wait for it, and the rule that one runs at a time (I5).
+//!
+//! Whoever finds the seat free takes the state, runs its own command and then those that came meanwhile. Waiting commands are data in
+//! the queue, not tasks that hold a place in line: a sender that is never polled again holds up nobody.
+
+use super::committer::Lineage;
+use super::drive::drive;
+use super::error::panic_message;
+use super::shared::Shared;
+use crate::message::{Revision, StreamId};
+use crate::model::Aggregate;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use parking_lot::{Mutex, MutexGuard};
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::Semaphore;
+
+/// A command on its way through an aggregate.
+pub(super) trait Job<A: Aggregate>: Send {
+    /// Brings the command to its answer, or to the committer.
+    fn run<'r>(self: Box<Self>, cell: &'r Arc<Cell<A>>, seat: &'r mut Seat<A>) -> BoxFuture<'r, ()>;
+}
+
+/// The state of an active aggregate.
+pub(super) struct Core<A> {
+    pub(super) state: A,
+    /// The last revision, counting what is not durable yet.
+    pub(super) revision: Option<Revision>,
+}
+
+/// What the one who runs an aggregate holds.
+pub(super) struct Seat<A> {
+    /// `None` while the aggregate is not loaded.
+    pub(super) core: Option<Box<Core<A>>>,
+    /// Of the core, or of the one before it while that has commits under way.
+    pub(super) lineage: Arc<Lineage>,
+    /// How many commands have had their turn.
+    turns: u64,
+}
+
+/// A command's place among those that had their turn: what it keeps when it has to decide again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Turn(u64);
+
+impl<A> Seat<A> {
+    fn new() -> Self {
+        Self { core: None, lineage: Lineage::at(None), turns: 0 }
+    }
+
+    /// Forgets the state, which is not the recorded one.
+    pub(super) fn reset(&mut self) {
+        (self.core, self.lineage) = (None, Lineage::at(None));
+    }
+
+    pub(super) fn next_turn(&mut self) -> Turn {
+        self.turns += 1;
+        Turn(self.turns)
+    }
+}
+
+pub(super) struct Cell<A: Aggregate> {
+    pub(super) stream: StreamId,
+    pub(super) shared: Arc<Shared>,
+    inner: Mutex<Inner<A>>,
+    /// One permit for each command that may still be queued.
+    pub(super) slots: Semaphore,
+    /// When a command last came, in milliseconds since the engine's start.
+    last_used: AtomicU64,
+}
+
+struct Inner<A: Aggregate> {
+    /// `None` while somebody runs the aggregate.
+    seat: Option<Seat<A>>,
+    queue: VecDeque<Box<dyn Job<A>>>,
+    /// Commands that have to decide again, before those of the queue and in their order. They gave their slot back.
+    again: BTreeMap<Turn, Box<dyn Job<A>>>,
+    /// Sent away: whoever still holds the cell looks the aggregate up again.
+    retired: bool,
+}
+
+impl<A: Aggregate> Cell<A> {
+    /// How many commands one poll may run before it lets others have their turn.
+    const TURNS: u32 = 32;
+
+    pub(super) fn new(stream: StreamId, shared: Arc<Shared>) -> Arc<Self> {
+        let seat = Seat::new();
+        Arc::new(Self {
+            stream,
+            slots: Semaphore::new(shared.limits.mailbox),
+            last_used: AtomicU64::new(shared.uptime()),
+            shared,
+            inner: Mutex::new(Inner { seat: Some(seat), queue: VecDeque::new(), again: BTreeMap::new(), retired: false }),
+        })
+    }
+
+    /// Queues a command, and runs the aggregate if nobody does. A retired cell gives the command back.
+    pub(super) fn submit(self: &Arc<Self>, job: Box<dyn Job<A>>) -> Result<(), Box<dyn Job<A>>> {
+        self.last_used.store(self.shared.uptime(), Ordering::Relaxed);
+        let mut inner = self.inner.lock();
+        if inner.retired {
+            return Err(job);
+        }
+        inner.queue.push_back(job);
+        self.run_if_free(inner);
+        Ok(())
+    }
+
+    /// Puts a command that has to decide again before those that wait for their first turn.
+    pub(super) fn resubmit(self: &Arc<Self>, turn: Turn, job: Box<dyn Job<A>>) {
+        let mut inner = self.inner.lock();
+        inner.again.insert(turn, job);
+        self.run_if_free(inner);
+    }
+
+    fn run_if_free(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner<A>>) {
+        if let Some(seat) = inner.seat.take() {
+            drop(inner);
+            drive(&self.shared.runtime, Run { cell: Arc::clone(self), seat: Some(seat) }.run());
+        }
+    }
+
+    /// How many commands wait for their turn.
+    pub(super) fn queued(&self) -> usize {
+        let inner = self.inner.lock();
+        inner.queue.len() + inner.again.len()
+    }
+
+    /// Whether no command came since then.
+    pub(super) fn unused_since(&self, uptime: u64) -> bool {
+        self.last_used.load(Ordering::Relaxed) <= uptime
+    }
+
+    /// Sends the aggregate away if nothing is under way and no command came since `unused_since`.
+    pub(super) fn try_retire(&self, unused_since: Option<u64>) -> bool {
+        if unused_since.is_some_and(|since| !self.unused_since(since)) {
+            return false;
+        }
+        let Some(mut inner) = self.inner.try_lock() else { return false };
+        let idle =
+            inner.queue.is_empty() && inner.again.is_empty() && inner.seat.as_ref().is_some_and(|seat| seat.lineage.is_settled());
+        inner.retired |= idle;
+        idle
+    }
+}
+
+/// Somebody who runs an aggregate until nothing waits.
+struct Run<A: Aggregate> {
+    cell: Arc<Cell<A>>,
+    seat: Option<Seat<A>>,
+}
+
+impl<A: Aggregate> Run<A> {
+    async fn run(mut self) {
+        for turns in 1u32.. {
+            let job = {
+                let mut inner = self.cell.inner.lock();
+                if let Some((_, job)) = inner.again.pop_first() {
+                    job
+                } else if let Some(job) = inner.queue.pop_front() {
+                    self.cell.slots.add_permits(1);
+                    job
+                } else {
+                    inner.seat = self.seat.take();
+                    return;
+                }
+            };
+            let Self { cell, seat } = &mut self;
+            if let Some(seat) = seat
+                && let Err(panic) = AssertUnwindSafe(job.run(cell, seat)).catch_unwind().await
+            {
+                // What a handler or an applier may do is caught where it is called; this is the last net.
+                tracing::error!(stream = %cell.stream, message = &*panic_message(&*panic), "a command panicked outside of its handler");
+                seat.lineage.settle().await;
+                seat.reset();
+            }
+            if turns % Cell::<A>::TURNS == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+}
+
+impl<A: Aggregate> Drop for Run<A> {
+    /// Not at the end of the work: the runtime was shut down under it. Nobody will run what waits, so let the senders know.
+    fn drop(&mut self) {
+        if let Some(seat) = self.seat.take() {
+            let mut inner = self.cell.inner.lock();
+            inner.seat = Some(Seat { core: None, ..seat });
+            let waiting = (std::mem::take(&mut inner.again), std::mem::take(&mut inner.queue));
+            drop(inner);
+            self.cell.slots.add_permits(waiting.1.len());
+        }
+    }
+}

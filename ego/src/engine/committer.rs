@@ -1,0 +1,236 @@
+//! The commit pipeline: group commit without a knob.
+//!
+//! While the store makes one batch durable, the commits that arrive form the next (design, section 5). One batch is under way at a
+//! time, so what is answered is a prefix of what was pushed.
+//!
+//! A cell decides on states that are not durable yet. What keeps that safe is the [`Lineage`]: once one commit of a lineage was not
+//! recorded, nothing that was decided after it may be – the store sees to that within a batch, the committer between batches.
+
+use super::drive::drive;
+use super::error::panic_message;
+use crate::message::{CommandId, Position};
+use crate::store::{AnyStore, Commit, Refusal, Store, StoreError, Verdict};
+use futures_util::FutureExt;
+use parking_lot::Mutex;
+use std::collections::{HashSet, VecDeque};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, Semaphore};
+
+/// What one activation of an aggregate has given to the committer.
+#[derive(Default)]
+pub(super) struct Lineage {
+    /// A commit was not recorded: the state in memory is not the recorded one.
+    broken: AtomicBool,
+    /// The position of the last event that is durable; 0 for none.
+    position: AtomicU64,
+    /// Entries that are not answered yet.
+    pending: AtomicUsize,
+    settled: Notify,
+    /// The sender's own command ids among them.
+    ids: Mutex<HashSet<CommandId>>,
+}
+
+impl Lineage {
+    pub(super) fn at(position: Option<Position>) -> Arc<Self> {
+        Arc::new(Self { position: AtomicU64::new(position.map_or(0, Position::get)), ..Self::default() })
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Acquire)
+    }
+
+    pub(super) fn position(&self) -> Option<Position> {
+        Position::new(self.position.load(Ordering::Acquire))
+    }
+
+    /// Whether everything that was pushed has been answered.
+    pub(super) fn is_settled(&self) -> bool {
+        self.pending.load(Ordering::Acquire) == 0
+    }
+
+    /// Whether a commit under this id waits for its answer.
+    pub(super) fn awaits(&self, id: &CommandId) -> bool {
+        !self.is_settled() && self.ids.lock().contains(id)
+    }
+
+    /// Waits until everything that was pushed has been answered.
+    pub(super) async fn settle(&self) {
+        loop {
+            let settled = self.settled.notified();
+            if self.is_settled() {
+                return;
+            }
+            settled.await;
+        }
+    }
+}
+
+/// Told what became of an entry, after everything pushed before it.
+pub(super) type Answer = Box<dyn FnOnce(Result<Verdict, StoreError>) + Send>;
+
+/// What an entry asks for.
+pub(super) enum Want {
+    /// To be recorded. Boxed: an entry without a commit is small.
+    Record(Box<Commit>),
+    /// Only to be told when everything before it is durable.
+    Settle,
+}
+
+struct Entry {
+    want: Want,
+    lineage: Arc<Lineage>,
+    /// The sender's own command id.
+    id: Option<CommandId>,
+    cost: u32,
+    answer: Answer,
+}
+
+/// The answer for an entry that the store was not asked about: a commit that relied on one that was not recorded, or none at all.
+const UNASKED: Verdict = Verdict::Refused(Refusal::Dependent);
+
+pub(super) struct Committer {
+    store: AnyStore,
+    runtime: Handle,
+    queue: Mutex<Queue>,
+    /// One permit a byte.
+    room: Semaphore,
+    room_size: usize,
+    batch: usize,
+}
+
+#[derive(Default)]
+struct Queue {
+    entries: VecDeque<Entry>,
+    running: bool,
+}
+
+/// Room that was reserved for one entry.
+#[derive(Default)]
+pub(super) struct Room(u32);
+
+impl Committer {
+    /// What an entry counts for besides its bytes.
+    const OVERHEAD: usize = 256;
+
+    pub(super) fn new(store: AnyStore, runtime: Handle, room: usize, batch: usize) -> Arc<Self> {
+        Arc::new(Self { store, runtime, queue: Mutex::default(), room: Semaphore::new(room), room_size: room, batch })
+    }
+
+    /// Waits until there is room for so many bytes (I12). A commit larger than all the room waits for all of it.
+    pub(super) async fn reserve(&self, bytes: usize) -> Room {
+        let cost = u32::try_from((bytes + Self::OVERHEAD).min(self.room_size)).unwrap_or(u32::MAX);
+        if let Ok(permit) = self.room.acquire_many(cost).await {
+            permit.forget();
+        }
+        Room(cost)
+    }
+
+    /// Gives room back that was not needed after all.
+    pub(super) fn release(&self, Room(cost): Room) {
+        self.room.add_permits(cost as usize);
+    }
+
+    /// Takes an entry; the answer comes after those of all entries before it.
+    ///
+    /// The caller pushes the entries of one lineage in the order in which they were decided.
+    pub(super) fn push(
+        self: &Arc<Self>,
+        want: Want,
+        lineage: &Arc<Lineage>,
+        id: Option<CommandId>,
+        Room(cost): Room,
+        answer: Answer,
+    ) {
+        lineage.pending.fetch_add(1, Ordering::AcqRel);
+        if let Some(id) = &id {
+            lineage.ids.lock().insert(id.clone());
+        }
+        let mut queue = self.queue.lock();
+        queue.entries.push_back(Entry { want, lineage: Arc::clone(lineage), id, cost, answer });
+        if !std::mem::replace(&mut queue.running, true) {
+            drop(queue);
+            drive(&self.runtime, Arc::clone(self).run());
+        }
+    }
+
+    async fn run(self: Arc<Self>) {
+        for batches in 1.. {
+            // Whoever pushed first runs the pipeline; let him go on before long.
+            if batches % 16 == 0 {
+                tokio::task::yield_now().await;
+            }
+            let entries: Vec<Entry> = {
+                let mut queue = self.queue.lock();
+                let count = queue.entries.len().min(self.batch);
+                if count == 0 {
+                    queue.running = false;
+                    return;
+                }
+                queue.entries.drain(..count).collect()
+            };
+            self.commit(entries).await;
+        }
+    }
+
+    /// I2, I5: 1. leave out what relies on a commit that was not recorded  2. have the rest recorded and made durable
+    /// 3. answer in order, marking lineages as broken before the next batch is formed.
+    async fn commit(&self, entries: Vec<Entry>) {
+        let mut commits = Vec::with_capacity(entries.len());
+        let mut waiting = Vec::with_capacity(entries.len());
+        for Entry { want, lineage, id, cost, answer } in entries {
+            let recording = matches!(want, Want::Record(_)) && !lineage.is_broken();
+            if let Want::Record(commit) = want
+                && recording
+            {
+                commits.push(*commit);
+            }
+            waiting.push((recording, lineage, id, cost, answer));
+        }
+        let expected = commits.len();
+        let verdicts = if commits.is_empty() { Ok(Vec::new()) } else { self.append(commits).await };
+        let mut verdicts = match verdicts {
+            Ok(verdicts) if verdicts.len() != expected => {
+                Err(StoreError::damaged("the store's answer", format!("{} verdicts for {expected} commits", verdicts.len())))
+            }
+            other => other.map(Vec::into_iter),
+        };
+        for (recording, lineage, id, cost, answer) in waiting {
+            let verdict = if recording {
+                match &mut verdicts {
+                    Ok(verdicts) => Ok(verdicts.next().unwrap_or(UNASKED)),
+                    Err(error) => Err(error.clone()),
+                }
+            } else {
+                Ok(UNASKED)
+            };
+            match &verdict {
+                Ok(Verdict::Committed(committed)) => {
+                    lineage.position.store(committed.position.map_or(0, Position::get), Ordering::Release);
+                }
+                _ if recording => lineage.broken.store(true, Ordering::Release),
+                _ => {}
+            }
+            // An answer that panics must not stop the pipeline; it is our own code, so this says so loudly.
+            if let Err(panic) = std::panic::catch_unwind(AssertUnwindSafe(|| answer(verdict))) {
+                tracing::error!(message = &*panic_message(&*panic), "an answer to a commit panicked");
+            }
+            if let Some(id) = &id {
+                lineage.ids.lock().remove(id);
+            }
+            self.room.add_permits(cost as usize);
+            if lineage.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
+                lineage.settled.notify_waiters();
+            }
+        }
+    }
+
+    async fn append(&self, commits: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
+        match AssertUnwindSafe(self.store.append(commits)).catch_unwind().await {
+            Ok(verdicts) => verdicts,
+            Err(panic) => Err(StoreError::damaged("the store", format!("it panicked: {}", panic_message(&*panic)))),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Bringing an aggregate to its last state: the fold of everything recorded for it.
+
+use super::cell::Core;
+use super::error::{RecoveryError, panic_message};
+use super::shared::Shared;
+use crate::message::{Position, Revision, StreamId};
+use crate::model::{Aggregate, Event, Stored};
+use crate::store::{Direction, RecordedEvent, Store, StoreError};
+use std::panic::AssertUnwindSafe;
+
+/// An aggregate as it was recorded.
+pub(super) struct Recovered<A> {
+    pub(super) core: Core<A>,
+    /// The position of its last event.
+    pub(super) position: Option<Position>,
+}
+
+/// Replays a stream, page by page. Reads only what is durable.
+pub(super) async fn recover<A: Aggregate>(shared: &Shared, stream: &StreamId) -> Result<Recovered<A>, RecoveryError> {
+    // Never closed, so the error cannot happen; without a permit the replay goes on all the same.
+    let _permit = shared.recoveries.acquire().await.ok();
+    let mut recovered = Recovered { core: Core { state: A::default(), revision: None }, position: None };
+    let mut events = Vec::new();
+    let mut from = None;
+    loop {
+        let page = shared.store.read_stream(stream, from, Direction::Forwards, shared.limits.page).await?;
+        for event in &page.items {
+            next_in_order(stream, recovered.core.revision, event.revision)?;
+            let state = &mut recovered.core.state;
+            let fold = AssertUnwindSafe(|| {
+                decode(shared, event, &mut events)?;
+                events.drain(..).for_each(|event| state.apply(&event));
+                Ok::<(), RecoveryError>(())
+            });
+            std::panic::catch_unwind(fold).map_err(|panic| RecoveryError::Panicked { message: panic_message(&*panic) })??;
+            recovered.core.revision = Some(event.revision);
+            recovered.position = Some(event.position);
+        }
+        match page.next {
+            Some(next) => from = Some(next),
+            None => break,
+        }
+    }
+    if recovered.core.revision.is_none() {
+        nothing_is_missing(shared, stream).await?;
+    }
+    Ok(recovered)
+}
+
+/// What a recorded event means today, added to `events`.
+pub(super) fn decode<E: Event>(shared: &Shared, event: &RecordedEvent, events: &mut Vec<E>) -> Result<(), RecoveryError> {
+    let stored = Stored { name: &event.name, version: event.version, payload: &event.payload };
+    shared
+        .codecs
+        .named(&event.codec)
+        .and_then(|codec| E::decode(stored, codec, events))
+        .map_err(|source| RecoveryError::Unreadable { revision: event.revision, source })
+}
+
+/// I1: a fold over a stream with a gap would be a wrong state, so it is an error.
+fn next_in_order(stream: &StreamId, last: Option<Revision>, found: Revision) -> Result<(), StoreError> {
+    let expected = Revision::after(last, 1);
+    match last {
+        _ if expected == Some(found) => Ok(()),
+        None => Err(StoreError::HistoryDeleted { first: found }),
+        Some(last) => Err(StoreError::damaged(stream.to_string(), format!("revision {found} follows revision {last}"))),
+    }
+}
+
+/// An empty stream is a new aggregate only if nothing was recorded before.
+async fn nothing_is_missing(shared: &Shared, stream: &StreamId) -> Result<(), RecoveryError> {
+    match shared.store.stream_head(stream).await? {
+        Some(head) if head.erased => Err(RecoveryError::Erased),
+        Some(head) => match head.revision {
+            Some(last) => Err(StoreError::HistoryDeleted { first: last.next() }.into()),
+            None => Ok(()),
+        },
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,41 @@
+//! An orderly end.
+
+use super::Engine;
+use crate::store::{Store, StoreError};
+use std::time::Duration;
+
+/// Why an engine did not end in order.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StopError {
+    /// The time was over before every command was answered. Those that had not begun were refused with
+    /// [`CommandError::Stopped`](super::CommandError::Stopped); the store was closed all the same.
+    #[error("{unfinished} commands were not finished within {within:?}")]
+    Unfinished {
+        /// How many were not finished.
+        unfinished: usize,
+        /// The time that they had.
+        within: Duration,
+    },
+    /// The store could not be closed in order.
+    #[error("the store could not be closed")]
+    Store(#[from] StoreError),
+}
+
+impl Engine {
+    /// Stops: takes no more commands, finishes those that it took, makes them durable and closes the store, within this time.
+    ///
+    /// From the first call on, new commands are refused with [`CommandError::Stopped`](super::CommandError::Stopped). A second call
+    /// waits in the same way.
+    ///
+    /// # Errors
+    /// [`StopError`]; the engine is stopped all the same.
+    pub async fn stop(&self, within: Duration) -> Result<(), StopError> {
+        let shared = &self.inner.shared;
+        shared.gate.close();
+        let emptied = shared.gate.empty(within).await;
+        shared.gate.hurry();
+        shared.store.close().await?;
+        emptied.map_err(|unfinished| StopError::Unfinished { unfinished, within })
+    }
+}

@@ -1,0 +1,324 @@
+//! Given, when, then: a domain tested without an engine and without a store (I9).
+//!
+//! What goes wrong before the command runs (an event that its codec cannot keep, a missing service) is a broken arrangement, and says
+//! so; what goes wrong after it is the test's own failure. Commands, events and replies go through JSON on the way, so that a type
+//! that would be stored wrongly fails here and not in production.
+
+use crate::codec::AnyCodec;
+use crate::message::{CommandId, Metadata, MetadataDraft, Revision, StreamId};
+use crate::model::{Aggregate, Context, Event, HandledBy, HandlerResult, Outcome, Rejection, Reply, Services, Stored};
+use jiff::Timestamp;
+use std::borrow::Borrow;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// Begins a test of an aggregate.
+///
+/// ```
+/// use ego::prelude::*;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Event, Debug, PartialEq, Serialize, Deserialize)]
+/// # pub enum TallyEvent { Counted { by: u64 } }
+/// # #[derive(Command, Serialize, Deserialize)]
+/// # pub struct Count { by: u64 }
+/// # #[derive(Aggregate, Default)]
+/// # #[aggregate(name = "tally", event = TallyEvent)]
+/// # pub struct Tally { total: u64 }
+/// # #[ego::handlers]
+/// # impl Tally {
+/// #     #[handle]
+/// #     fn count(&self, cmd: Count) -> Result<TallyEvent, String> {
+/// #         if cmd.by == 0 { Err("nothing to count".to_owned()) } else { Ok(TallyEvent::Counted { by: cmd.by }) }
+/// #     }
+/// #     #[apply]
+/// #     fn apply(&mut self, event: &TallyEvent) {
+/// #         match event { TallyEvent::Counted { by } => self.total += by }
+/// #     }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// ego::test::<Tally>()
+///     .given([TallyEvent::Counted { by: 2 }])
+///     .when(Count { by: 3 })
+///     .await
+///     .then_events([TallyEvent::Counted { by: 3 }])
+///     .and()
+///     .when(Count { by: 0 })
+///     .await
+///     .then_rejected("nothing to count".to_owned());
+/// # }
+/// ```
+#[must_use]
+pub fn test<A: Aggregate>() -> Given<A> {
+    Given {
+        state: A::default(),
+        revision: None,
+        id: "under-test".to_owned(),
+        metadata: MetadataDraft::new(),
+        time: Timestamp::UNIX_EPOCH,
+        services: Services::new(),
+    }
+}
+
+/// An aggregate before a command: its past, and what its handlers may know.
+#[must_use = "a test does something when a command comes"]
+pub struct Given<A> {
+    state: A,
+    revision: Option<Revision>,
+    id: String,
+    metadata: MetadataDraft,
+    time: Timestamp,
+    services: Services,
+}
+
+impl<A: Aggregate> Given<A> {
+    /// These events have happened, after those given before: an event, a payload of one, or several of them.
+    ///
+    /// # Panics
+    /// With "the arrangement is broken" when an event does not come back from JSON as it went in.
+    #[track_caller]
+    pub fn given(mut self, events: impl Outcome<A::Event, Reply = ()>) -> Self {
+        let mut happened = Vec::new();
+        events.record(&mut happened);
+        for event in &happened {
+            arranged(keeps_event(event));
+        }
+        self.append(&happened);
+        self
+    }
+
+    /// The aggregate is in this state, as of this revision, whatever led to it.
+    pub fn given_state(mut self, state: A, revision: Option<Revision>) -> Self {
+        (self.state, self.revision) = (state, revision);
+        self
+    }
+
+    /// Handlers find this service. Without it, one that asks for it panics.
+    pub fn service<S: ?Sized + Send + Sync + 'static>(mut self, service: Arc<S>) -> Self {
+        self.services.insert(service);
+        self
+    }
+
+    /// The aggregate has this id; `under-test` when left out.
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.id = id.into();
+        self
+    }
+
+    /// The command comes at this time; 1970-01-01T00:00:00Z when left out.
+    pub fn at(mut self, time: Timestamp) -> Self {
+        self.time = time;
+        self
+    }
+
+    /// The command comes with this metadata.
+    pub fn metadata(mut self, metadata: MetadataDraft) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    /// A command comes. Its events are applied at once, so that [`Then::and`] goes on from there.
+    ///
+    /// # Panics
+    /// With "the arrangement is broken" when the id or the metadata is not allowed, or the command does not come back from JSON as it
+    /// went in; with the handler's or the applier's own panic.
+    pub async fn when<C: HandledBy<A>>(mut self, command: C) -> Then<A, C::Reply, C::Error> {
+        let command = arranged(keeps(&command, C::NAME).map(|()| command));
+        let stream = arranged(StreamId::new(A::KIND, &*self.id).map_err(|error| error.to_string()));
+        let metadata = arranged(self.complete(C::NAME));
+        let context = Context::new(stream, self.revision, Arc::new(metadata), Arc::new(self.services.clone()));
+        let output = command.decide(&self.state, &context).await;
+        let mut events = Vec::new();
+        let outcome = output.record(&mut events);
+        if outcome.is_err() {
+            events.clear();
+        }
+        self.append(&events);
+        Then { given: self, events, outcome }
+    }
+
+    fn complete(&self, command: &'static str) -> Result<Metadata, String> {
+        let id = CommandId::new("the-command").map_err(|error| error.to_string())?;
+        self.metadata.clone().complete(id, command, self.time).map_err(|error| error.to_string())
+    }
+
+    fn append(&mut self, events: &[A::Event]) {
+        events.iter().for_each(|event| self.state.apply(event));
+        self.revision = Revision::after(self.revision, events.len() as u64);
+    }
+}
+
+/// What a command led to. Each `then_…` panics with what was expected and what was found.
+#[must_use = "say what is expected"]
+pub struct Then<A: Aggregate, R, E> {
+    given: Given<A>,
+    events: Vec<A::Event>,
+    outcome: Result<R, E>,
+}
+
+impl<A: Aggregate, R: Reply, E: Rejection> Then<A, R, E> {
+    /// The command was accepted and recorded these events, in this order, and no others; each comes back from JSON as it went in.
+    ///
+    /// # Panics
+    /// When it was refused or recorded something else.
+    #[track_caller]
+    #[allow(clippy::return_self_not_must_use, reason = "the last word of a test")]
+    pub fn then_events(self, expected: impl Outcome<A::Event, Reply = ()>) -> Self
+    where
+        A::Event: PartialEq + Debug,
+    {
+        self.accepted();
+        let mut events = Vec::new();
+        expected.record(&mut events);
+        assert!(self.events == events, "expected the events\n  {events:?}\nfound\n  {:?}", self.events);
+        for event in &self.events {
+            if let Err(reason) = keeps_event(event) {
+                panic!("the event would not be stored: {reason}");
+            }
+        }
+        self
+    }
+
+    /// The command was accepted and recorded nothing.
+    ///
+    /// # Panics
+    /// When it was refused or recorded something.
+    #[track_caller]
+    #[allow(clippy::return_self_not_must_use, reason = "the last word of a test")]
+    pub fn then_nothing(self) -> Self {
+        self.accepted();
+        let names: Vec<_> = self.events.iter().map(|event| event.schema().name).collect();
+        assert!(names.is_empty(), "expected no events, found {names:?}");
+        self
+    }
+
+    /// The command was accepted with this reply, which comes back from JSON as it went in.
+    ///
+    /// # Panics
+    /// When it was refused or replied something else.
+    #[track_caller]
+    #[allow(clippy::return_self_not_must_use, reason = "the last word of a test")]
+    pub fn then_reply(self, expected: impl Borrow<R>) -> Self
+    where
+        R: PartialEq + Debug,
+    {
+        let (expected, found) = (expected.borrow(), self.accepted());
+        assert!(found == expected, "expected the reply\n  {expected:?}\nfound\n  {found:?}");
+        if let Err(reason) = keeps(found, "reply") {
+            panic!("the reply would not be stored: {reason}");
+        }
+        self
+    }
+
+    /// The command was refused with this error.
+    ///
+    /// # Panics
+    /// When it was accepted or refused with another error.
+    #[track_caller]
+    #[allow(clippy::return_self_not_must_use, reason = "the last word of a test")]
+    pub fn then_rejected(self, expected: impl Borrow<E>) -> Self
+    where
+        E: PartialEq,
+    {
+        let expected = expected.borrow();
+        match &self.outcome {
+            Err(found) => assert!(found == expected, "expected the error\n  {expected:?}\nfound\n  {found:?}"),
+            Ok(_) => panic!("expected the error\n  {expected:?}\nbut the command was accepted with {:?}", self.names()),
+        }
+        self
+    }
+
+    /// The aggregate is in this state now.
+    ///
+    /// # Panics
+    /// When it is in another.
+    #[track_caller]
+    #[allow(clippy::return_self_not_must_use, reason = "the last word of a test")]
+    pub fn then_state(self, expected: impl Borrow<A>) -> Self
+    where
+        A: PartialEq + Debug,
+    {
+        let (expected, found) = (expected.borrow(), &self.given.state);
+        assert!(found == expected, "expected the state\n  {expected:?}\nfound\n  {found:?}");
+        self
+    }
+
+    /// Goes on from here with another command.
+    pub fn and(self) -> Given<A> {
+        self.given
+    }
+
+    /// The aggregate's state now.
+    #[must_use]
+    pub fn state(&self) -> &A {
+        &self.given.state
+    }
+
+    /// The events that were recorded.
+    #[must_use]
+    pub fn events(&self) -> &[A::Event] {
+        &self.events
+    }
+
+    /// The reply or the error.
+    ///
+    /// # Errors
+    /// The handler's own.
+    pub fn outcome(&self) -> Result<&R, &E> {
+        self.outcome.as_ref()
+    }
+
+    #[track_caller]
+    fn accepted(&self) -> &R {
+        match &self.outcome {
+            Ok(reply) => reply,
+            Err(error) => panic!("the command was refused: {error} ({error:?})"),
+        }
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        self.events.iter().map(|event| event.schema().name).collect()
+    }
+}
+
+#[track_caller]
+fn arranged<T>(part: Result<T, String>) -> T {
+    match part {
+        Ok(part) => part,
+        Err(reason) => panic!("the arrangement is broken: {reason}"),
+    }
+}
+
+/// Whether a value comes back from JSON as it went in.
+fn keeps<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T, what: &str) -> Result<(), String> {
+    let json = AnyCodec::default();
+    let bytes = json.encode(value).map_err(|error| format!("{what} cannot be written: {error}"))?;
+    let back: T = json.decode(&bytes).map_err(|error| format!("{what} cannot be read again: {error}"))?;
+    same(what, &bytes, &json.encode(&back).map_err(|error| error.to_string())?)
+}
+
+/// Whether an event comes back from JSON as it went in, through its own upcasting.
+fn keeps_event<E: Event>(event: &E) -> Result<(), String> {
+    let json = AnyCodec::default();
+    let schema = event.schema();
+    let bytes = event.encode(&json).map_err(|error| format!("{} cannot be written: {error}", schema.name))?;
+    let stored = Stored { name: schema.name, version: schema.version, payload: &bytes };
+    let mut back = Vec::new();
+    E::decode(stored, &json, &mut back).map_err(|error| format!("{} cannot be read again: {}", schema.name, causes(&error)))?;
+    match &back[..] {
+        [one] => same(schema.name, &bytes, &one.encode(&json).map_err(|error| error.to_string())?),
+        several => Err(format!("{} is read again as {} events", schema.name, several.len())),
+    }
+}
+
+fn same(what: &str, before: &[u8], after: &[u8]) -> Result<(), String> {
+    if before == after {
+        return Ok(());
+    }
+    let (before, after) = (String::from_utf8_lossy(before), String::from_utf8_lossy(after));
+    Err(format!("{what} is written as {before}, but read again as {after}"))
+}
+
+fn causes(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+}
