@@ -1,4 +1,4 @@
-//! Runs the cases. For a part of them: `cargo test -p ui-tests misuse -- trybuild=returns_nothing`.
+//! Runs the cases. For a part of them: `cargo test -p ui-tests -- misuse trybuild=returns_nothing`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,10 @@ fn every_rule_has_its_pinned_text() {
 
 fn cases() -> Vec<PathBuf> {
     let fail = Path::new(env!("CARGO_MANIFEST_DIR")).join("fail");
-    let folders = fs::read_dir(fail).unwrap().map(|folder| folder.unwrap().path());
-    let files = folders.flat_map(|folder| fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()));
-    files.filter(|file| file.extension().is_some_and(|extension| extension == "rs")).collect()
+    let files = entries(&fail).iter().flat_map(|folder| entries(folder)).collect::<Vec<_>>();
+    files.into_iter().filter(|file| file.extension().is_some_and(|extension| extension == "rs")).collect()
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
