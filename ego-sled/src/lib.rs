@@ -11,6 +11,7 @@
 //! (one thread writes), then `recover.rs` (what opening does), `tail.rs` and `index.rs` (how readers find things).
 
 mod append;
+mod compact;
 mod engine;
 mod entry;
 mod error;
@@ -32,6 +33,7 @@ mod snapshot;
 mod store;
 mod tail;
 
+pub use compact::Compaction;
 pub use options::{Durability, Options};
 pub use recover::Recovery;
 pub use store::SledStore;

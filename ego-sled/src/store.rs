@@ -1,6 +1,7 @@
 //! The store: its life – opened, shared, closed – and the contract, each method handed to the file that knows it.
 
 use crate::append::{self, MAX_COMMIT_BYTES, Prepared, Task, Writer, ask};
+use crate::compact::{self, Compaction};
 use crate::error;
 use crate::folder::Folder;
 use crate::group::GroupWriter;
@@ -79,6 +80,21 @@ impl SledStore {
     #[must_use]
     pub fn recovery(&self) -> &Recovery {
         &self.recovery
+    }
+
+    /// Takes the bytes of erased streams and of deleted events off the disk; until then they are there, though nothing reads them.
+    /// Revisions and positions do not change; reading and writing go on meanwhile. Reads the whole log, and writes again the segments
+    /// that hold such bytes. (The index and a file system's own copies are not looked after.)
+    ///
+    /// # Errors
+    /// [`StoreError`] when something cannot be read or written; what was done until then stays done, and doing it again is safe.
+    pub async fn compact(&self) -> Result<Compaction, StoreError> {
+        compact::end_segment(&self.shared).await?;
+        self.reading(|reader| {
+            let _one_at_a_time = reader.shared.compacting.lock();
+            compact::compact(&reader.shared)
+        })
+        .await
     }
 
     pub(crate) fn start(options: Options) -> Result<Self, StoreError> {
