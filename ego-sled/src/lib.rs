@@ -32,8 +32,10 @@ mod shared;
 mod snapshot;
 mod store;
 mod tail;
+mod verify;
 
 pub use compact::Compaction;
 pub use options::{Durability, Options};
 pub use recover::Recovery;
 pub use store::SledStore;
+pub use verify::Verification;

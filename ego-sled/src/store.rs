@@ -10,6 +10,7 @@ use crate::options::{Durability, Options};
 use crate::read::Reader;
 use crate::recover::{Recovery, recover};
 use crate::shared::Shared;
+use crate::verify::{self, Verification};
 use async_trait::async_trait;
 use ego::message::{CommandId, Position, Revision, StreamId};
 use ego::store::{
@@ -18,7 +19,7 @@ use ego::store::{
 };
 use parking_lot::Mutex;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -80,6 +81,16 @@ impl SledStore {
     #[must_use]
     pub fn recovery(&self) -> &Recovery {
         &self.recovery
+    }
+
+    /// Checks a store that nobody has open: every sum, number and place of the log, and the index against it. Changes nothing; copies the
+    /// index to the system's folder for temporary files meanwhile. Blocks until all was read.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open) for what keeps it from looking: the lock, FORMAT, the operating system. Damage is no error but what
+    /// [`Verification::damage`] lists.
+    pub fn verify(folder: impl AsRef<Path>) -> Result<Verification, StoreError> {
+        verify::verify(folder.as_ref())
     }
 
     /// Takes the bytes of erased streams and of deleted events off the disk; until then they are there, though nothing reads them.

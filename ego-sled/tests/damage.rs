@@ -1,6 +1,8 @@
 //! What was acknowledged is never silently shortened (I2): a torn tail is cut and told, everything else is an error, or an index
 //! that is rebuilt.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 mod common;
 
 use common::*;

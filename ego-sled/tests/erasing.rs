@@ -1,5 +1,7 @@
 //! What was erased or deleted is read by nobody, and gone from the disk after a compaction.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 mod common;
 
 use common::*;
