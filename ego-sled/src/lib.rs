@@ -19,6 +19,7 @@ mod error;
 mod faults;
 mod folder;
 mod group;
+mod hash;
 mod hot;
 mod index;
 mod io;
