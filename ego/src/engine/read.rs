@@ -70,11 +70,13 @@ pub struct RecordedJson {
     pub metadata: Arc<Metadata>,
 }
 
+type ReadOne<T> = Box<dyn Fn(&Shared, &RecordedEvent) -> Result<T, RecoveryError> + Send>;
+
 /// The events of one aggregate, oldest first, read page by page.
 pub struct History<T> {
     shared: Arc<Shared>,
     stream: StreamId,
-    read: Box<dyn Fn(&Shared, &RecordedEvent) -> Result<T, RecoveryError> + Send>,
+    read: ReadOne<T>,
     /// Where the next page starts; the outer `None` at the end.
     next: Option<Option<Revision>>,
     page: VecDeque<RecordedEvent>,
@@ -195,11 +197,7 @@ impl Engine {
         Ok(place.stream(id)?)
     }
 
-    fn history_of<T>(
-        &self,
-        stream: StreamId,
-        read: Box<dyn Fn(&Shared, &RecordedEvent) -> Result<T, RecoveryError> + Send>,
-    ) -> History<T> {
+    fn history_of<T>(&self, stream: StreamId, read: ReadOne<T>) -> History<T> {
         History { shared: Arc::clone(&self.inner.shared), stream, read, next: Some(None), page: VecDeque::new() }
     }
 }
