@@ -3,7 +3,7 @@
 use super::job::{CommandJob, Order, Ticket};
 use super::place::Place;
 use super::shared::{Gate, Shared};
-use super::{CommandError, Engine, UnknownTarget};
+use super::{CommandError, Engine, ForgetError, UnknownTarget};
 use crate::message::{CommandId, Expected, MetadataDraft, Position, Revision};
 use crate::model::{Aggregate, Command, HandledBy, Handles, Rejection};
 use futures_util::future::BoxFuture;
@@ -35,7 +35,7 @@ pub trait Dispatch<C: Command> {
     ///
     /// # Errors
     /// [`ForgetError`], as [`Sending::and_forget`].
-    fn send_and_forget<A: Aggregate>(&self, id: impl Into<String>, command: C) -> Result<CommandId, super::ForgetError>
+    fn send_and_forget<A: Aggregate>(&self, id: impl Into<String>, command: C) -> Result<CommandId, ForgetError>
     where
         C: HandledBy<A>,
     {
