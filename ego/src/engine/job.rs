@@ -342,10 +342,10 @@ impl<A: Aggregate, C: HandledBy<A>> Rest<A, C> {
             }
             Ok(Verdict::Repeated(before)) => self.repeat(before),
             Ok(Verdict::Refused(Refusal::Conflict { expected, actual })) => {
-                let error = CommandError::Conflict { expected: self.order.expected.unwrap_or(expected), actual };
                 match self.order.expected {
-                    Some(_) => self.answer(Err(error)),
-                    None => self.again(cell, copy, error),
+                    Some(expected) if !expected.holds(actual) => self.answer(Err(CommandError::Conflict { expected, actual })),
+                    // What the sender expects still holds: only what was decided does not.
+                    _ => self.again(cell, copy, CommandError::Conflict { expected, actual }),
                 }
             }
             Ok(Verdict::Refused(Refusal::Dependent)) => {

@@ -1,0 +1,99 @@
+//! What a review with fresh eyes found: corners where several promises meet.
+
+use crate::rigged::Rigged;
+use crate::tally::*;
+use crate::writers::count_behind_the_engines_back;
+use crate::{a_while, engine_on, limits, start, until};
+use ego::engine::CommandError;
+use ego::message::Expected;
+use ego::prelude::*;
+use ego::store::MemoryStore;
+use futures_util::FutureExt;
+use serde::{Deserialize, Serialize};
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(5);
+
+#[derive(Event, Debug, Serialize, Deserialize)]
+pub enum FragileEvent {
+    Touched { bomb: Bomb },
+    Armed,
+}
+
+/// Panics when it is dropped, if it was told to.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Bomb {
+    armed: bool,
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(!self.armed || std::thread::panicking(), "dropped");
+    }
+}
+
+#[derive(Command, Serialize, Deserialize)]
+pub struct Touch {
+    pub armed: bool,
+}
+/// The state panics from now on when it is dropped.
+#[derive(Command, Serialize, Deserialize)]
+pub struct Arm;
+/// Records nothing, and is counted.
+#[derive(Command, Serialize, Deserialize)]
+pub struct Look;
+#[derive(Command, Serialize)]
+pub struct Unreadable;
+
+impl<'de> Deserialize<'de> for Unreadable {
+    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        panic!("while reading")
+    }
+}
+
+static LOOKS: AtomicUsize = AtomicUsize::new(0);
+
+#[derive(Aggregate, Default)]
+#[aggregate(name = "fragile", event = FragileEvent)]
+pub struct Fragile {
+    bomb: Bomb,
+}
+
+#[ego::handlers]
+impl Fragile {
+    #[handle]
+    fn touch(&self, cmd: Touch) -> Result<FragileEvent, String> {
+        Ok(FragileEvent::Touched { bomb: Bomb { armed: cmd.armed } })
+    }
+    #[handle]
+    fn arm(&self, _: Arm) -> Result<FragileEvent, String> {
+        Ok(FragileEvent::Armed)
+    }
+    #[handle]
+    fn look(&self, _: Look) -> Result<(), String> {
+        LOOKS.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+    #[handle]
+    fn unreadable(&self, _: Unreadable) -> Result<(), String> {
+        Ok(())
+    }
+    #[apply]
+    fn apply(&mut self, event: &FragileEvent) {
+        self.bomb.armed |= matches!(event, FragileEvent::Armed);
+    }
+}
+
+#[tokio::test]
+async fn a_command_whose_expectation_still_holds_decides_again() {
+    let store = MemoryStore::new();
+    let (engine, _) = engine_on(store.clone()).await;
+    engine.send::<Tally>("a", Count { by: 1 }).await.unwrap();
+    for (n, expected) in [Expected::Exists, Expected::Any].into_iter().enumerate() {
+        count_behind_the_engines_back(&store, &format!("other-{n}")).await;
+        let receipt = engine.send::<Tally>("a", Count { by: 1 }).expect(expected).await.unwrap();
+        assert_eq!(receipt.revision.map(u64::from), Some(3 + 2 * n as u64));
+    }
+}
