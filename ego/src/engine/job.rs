@@ -115,21 +115,22 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
             return self.rest.answer(Err(error));
         }
         let turn = *self.rest.turn.get_or_insert_with(|| seat.next_turn());
-        if seat.lineage.is_broken() {
-            return self.stand_behind_those_before(turn, cell, seat).await;
-        }
         if self.rest.order.own_id {
             if seat.lineage.awaits(self.rest.order.id()) {
                 seat.lineage.settle().await;
-                if seat.lineage.is_broken() {
-                    return self.stand_behind_those_before(turn, cell, seat).await;
-                }
             }
             match shared.store.find_command(&cell.stream, self.rest.order.id()).await {
                 Ok(None) => {}
                 Ok(Some(before)) => return self.rest.repeat(before),
                 Err(error) => return self.rest.answer(Err(error.into())),
             }
+        }
+        if seat.core.is_none() {
+            // What is under way must be there to be replayed.
+            seat.lineage.settle().await;
+        }
+        if seat.lineage.is_broken() {
+            return self.stand_behind_those_before(turn, cell, seat).await;
         }
         match Self::load(cell, seat).await {
             Ok(mut core) => {
@@ -153,8 +154,6 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
         if let Some(core) = seat.core.take() {
             return Ok(core);
         }
-        // What is under way must be there to be replayed.
-        seat.lineage.settle().await;
         let recovered = recover::<A>(&cell.shared, &cell.stream)
             .await
             .map_err(|source| CommandError::Unloadable { stream: cell.stream.clone(), source })?;

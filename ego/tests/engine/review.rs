@@ -97,3 +97,17 @@ async fn a_command_whose_expectation_still_holds_decides_again() {
         assert_eq!(receipt.revision.map(u64::from), Some(3 + 2 * n as u64));
     }
 }
+
+#[tokio::test]
+async fn what_comes_after_a_panic_stands_behind_what_has_to_decide_again() {
+    let store = Rigged::closed();
+    let (engine, _) = engine_on(store.clone()).await;
+    let mut first = pin!(engine.send::<Tally>("a", Count { by: 1 }).into_future());
+    assert!((&mut first).now_or_never().is_none());
+    assert!(matches!(engine.send::<Tally>("a", Panic).await, Err(CommandError::Panicked { .. })));
+    let mut second = pin!(engine.send::<Tally>("a", Count { by: 1 }).into_future());
+    assert!((&mut second).now_or_never().is_none());
+    count_behind_the_engines_back(&store.inner, "other").await;
+    store.let_through(10);
+    assert_eq!((first.await.unwrap().reply, second.await.unwrap().reply), (1001, 1002));
+}
