@@ -125,6 +125,9 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
                 Err(error) => return self.rest.answer(Err(error.into())),
             }
         }
+        if let Err(error) = self.forget_what_is_outdated(cell, seat).await {
+            return self.rest.answer(Err(error.into()));
+        }
         if seat.core.is_none() {
             // What is under way must be there to be replayed.
             seat.lineage.settle().await;
@@ -147,6 +150,19 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
         seat.lineage.settle().await;
         seat.reset();
         cell.resubmit(turn, Box::new(self));
+    }
+
+    /// A sender who expects another revision may know of what another writer recorded (I5). While commits are under way, their
+    /// verdicts tell.
+    async fn forget_what_is_outdated(&self, cell: &Cell<A>, seat: &mut Seat<A>) -> Result<(), StoreError> {
+        let (Some(expected), Some(core)) = (self.rest.order.expected, &seat.core) else { return Ok(()) };
+        if !expected.holds(core.revision) && seat.lineage.is_settled() {
+            let head = cell.shared.store.stream_head(&cell.stream).await?;
+            if head.and_then(|head| head.revision) != core.revision {
+                seat.core = None;
+            }
+        }
+        Ok(())
     }
 
     /// Takes the state out of the seat, replayed first if it is not there.

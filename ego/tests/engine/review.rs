@@ -111,3 +111,16 @@ async fn what_comes_after_a_panic_stands_behind_what_has_to_decide_again() {
     store.let_through(10);
     assert_eq!((first.await.unwrap().reply, second.await.unwrap().reply), (1001, 1002));
 }
+
+#[tokio::test]
+async fn a_revision_that_another_engine_recorded_is_not_refused() {
+    let store = MemoryStore::new();
+    let (one, _) = engine_on(store.clone()).await;
+    let (two, _) = engine_on(store).await;
+    one.send::<Tally>("a", Count { by: 1 }).await.unwrap();
+    let seen = two.send::<Tally>("a", Count { by: 1 }).await.unwrap().revision.unwrap();
+    let receipt = one.send::<Tally>("a", Count { by: 1 }).expect_revision(seen).await.unwrap();
+    assert_eq!((receipt.reply, receipt.revision.map(u64::from)), (3, Some(3)));
+    let error = two.send::<Tally>("a", Count { by: 1 }).expect_revision(9).await.unwrap_err();
+    assert!(matches!(error, CommandError::Conflict { actual: Some(actual), .. } if actual == 3), "{error}");
+}
