@@ -335,13 +335,11 @@ impl<A: Aggregate, C: HandledBy<A>> Rest<A, C> {
         }
         core.revision = Revision::after(core.revision, events.len() as u64);
         drop(events);
-        let id = self.order.own_id.then(|| self.order.id().clone());
         let cell = Arc::clone(cell);
         let committer = Arc::clone(committer);
         committer.push(
             Want::Record(Box::new(commit)),
             lineage,
-            id,
             room,
             Box::new(move |verdict| self.conclude(&cell, copy, reply, verdict)),
         );
@@ -386,7 +384,6 @@ impl<A: Aggregate, C: HandledBy<A>> Rest<A, C> {
         committer.push(
             Want::Settle,
             lineage,
-            None,
             Default::default(),
             Box::new(move |_| {
                 if relied_on.is_broken() {

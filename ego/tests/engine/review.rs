@@ -124,3 +124,15 @@ async fn a_revision_that_another_engine_recorded_is_not_refused() {
     let error = two.send::<Tally>("a", Count { by: 1 }).expect_revision(9).await.unwrap_err();
     assert!(matches!(error, CommandError::Conflict { actual: Some(actual), .. } if actual == 3), "{error}");
 }
+
+#[tokio::test]
+async fn i11_the_id_that_a_timeout_told_finds_out_while_the_commit_is_under_way() {
+    let store = Rigged::closed();
+    let (engine, _) = engine_on(store.clone()).await;
+    let error = engine.send::<Tally>("a", CountBelow { limit: 1 }).timeout(Duration::from_millis(30)).await.unwrap_err();
+    let CommandError::Timeout { command_id, recorded_unknown: true, .. } = error else { panic!("{error}") };
+    let mut again = pin!(engine.send::<Tally>("a", CountBelow { limit: 1 }).command_id(command_id).into_future());
+    assert!((&mut again).now_or_never().is_none());
+    store.let_through(5);
+    assert!(again.await.unwrap().repeated, "not refused for a total of 1");
+}
