@@ -25,20 +25,25 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// Who has the last word on whether a command takes effect: the aggregate that decided, or the sender who gave up.
-#[derive(Default)]
 pub(super) struct Ticket(AtomicU8);
 
 impl Ticket {
     const OPEN: u8 = 0;
-    const DECIDED: u8 = 1;
+    /// The commit may be under way, or the command may have been recorded before.
+    const UNCERTAIN: u8 = 1;
     const ABANDONED: u8 = 2;
+
+    /// Under an id that its sender gave, a command may have been recorded before, until the store says that it was not.
+    pub(super) fn new(own_id: bool) -> Self {
+        Self(AtomicU8::new(if own_id { Self::UNCERTAIN } else { Self::OPEN }))
+    }
 
     /// The aggregate is about to commit; false when the sender gave up before.
     fn decide(&self) -> bool {
-        self.settle_as(Self::DECIDED)
+        self.settle_as(Self::UNCERTAIN)
     }
 
-    /// The sender gives up; false when the commit may be under way.
+    /// The sender gives up; false when the command may be recorded all the same.
     pub(super) fn abandon(&self) -> bool {
         self.settle_as(Self::ABANDONED)
     }
@@ -50,9 +55,9 @@ impl Ticket {
         }
     }
 
-    /// What was decided was not recorded: the command is open again.
+    /// The command is not recorded: it is open (again), unless its sender gave up.
     fn reopen(&self) {
-        self.0.store(Self::OPEN, Ordering::Release);
+        let _ = self.0.compare_exchange(Self::UNCERTAIN, Self::OPEN, Ordering::AcqRel, Ordering::Acquire);
     }
 }
 
@@ -73,7 +78,7 @@ impl Order {
     }
 
     fn timed_out<E>(&self) -> CommandError<E> {
-        CommandError::Timeout { command_id: self.id().clone(), after: self.timeout, recorded_unknown: false }
+        CommandError::Timeout { command_id: self.id().clone(), after: self.timeout, recorded_unknown: !self.ticket.abandon() }
     }
 }
 
@@ -120,7 +125,7 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
                 seat.lineage.settle().await;
             }
             match shared.store.find_command(&cell.stream, self.rest.order.id()).await {
-                Ok(None) => {}
+                Ok(None) => self.rest.order.ticket.reopen(),
                 Ok(Some(before)) => return self.rest.repeat(before),
                 Err(error) => return self.rest.answer(Err(error.into())),
             }

@@ -215,7 +215,7 @@ async fn submit<A: Aggregate, C: HandledBy<A>>(
     let metadata = metadata.complete(command_id.clone(), place.command_name(C::NAME), shared.clock.now())?;
     let timeout = timeout.unwrap_or(shared.limits.timeout);
     let deadline = Instant::now().checked_add(timeout).unwrap_or_else(far_future);
-    let ticket = Arc::new(Ticket::default());
+    let ticket = Arc::new(Ticket::new(own_id));
     let (answerer, answer) = oneshot::channel();
     let order = Order { metadata: Arc::new(metadata), own_id, expected, deadline, timeout, ticket: Arc::clone(&ticket) };
     let job = CommandJob::<A, C>::new(command, order, Arc::clone(&place), answerer, pass);

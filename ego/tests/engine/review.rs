@@ -136,3 +136,29 @@ async fn i11_the_id_that_a_timeout_told_finds_out_while_the_commit_is_under_way(
     store.let_through(5);
     assert!(again.await.unwrap().repeated, "not refused for a total of 1");
 }
+
+#[tokio::test]
+async fn a_repeat_that_ends_before_it_was_looked_up_does_not_say_that_nothing_was_recorded() {
+    let store = Rigged::closed();
+    let (engine, _) = engine_on(store.clone()).await;
+    for _ in 0..2 {
+        let sending = engine.send::<Tally>("a", Count { by: 1 }).command_id("c").timeout(Duration::from_millis(30));
+        let error = sending.await.unwrap_err();
+        assert!(matches!(error, CommandError::Timeout { recorded_unknown: true, .. }), "{error}");
+    }
+    store.let_through(5);
+    until(|| store.inner.stream_is_at("a", 1)).await;
+}
+
+trait StreamIsAt {
+    fn stream_is_at(&self, id: &str, revision: u64) -> bool;
+}
+
+impl StreamIsAt for MemoryStore {
+    fn stream_is_at(&self, id: &str, revision: u64) -> bool {
+        let stream = ego::message::StreamId::new("tally", id).unwrap();
+        let head = ego::store::Store::stream_head(self, &stream).now_or_never().unwrap().unwrap();
+        head.and_then(|head| head.revision).map(u64::from) == Some(revision)
+    }
+}
+
