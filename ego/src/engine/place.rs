@@ -26,7 +26,7 @@ pub(super) struct Place<A: Aggregate> {
 type Shard<A> = LruCache<Arc<str>, Arc<Cell<A>>>;
 
 impl<A: Aggregate> Place<A> {
-    /// So many aggregates of a shard that was used longest ago are looked at to find an idle one.
+    /// So many aggregates of a shard that were used longest ago are looked at to find an idle one.
     const LOOKS: usize = 8;
 
     pub(super) fn new(shared: Arc<Shared>) -> Self {
@@ -60,11 +60,17 @@ impl<A: Aggregate> Place<A> {
         }
         let cell = Cell::new(self.stream(id)?, Arc::clone(&self.shared));
         shard.put(id.into(), Arc::clone(&cell));
-        while shard.len() > self.shard_limit {
-            // Never the new one, which stands first.
-            let oldest = shard.iter().skip(1).rev().take(Self::LOOKS).find(|(_, cell)| cell.try_retire(None));
-            let Some(id) = oldest.map(|(id, _)| Arc::clone(id)) else { break };
-            shard.pop(&id);
+        // Never the new one, which stands first.
+        for _ in 0..Self::LOOKS.min(shard.len() - 1) {
+            if shard.len() <= self.shard_limit {
+                break;
+            }
+            let Some((id, oldest)) = shard.pop_lru() else { break };
+            if !oldest.try_retire(None) {
+                // Busy, so it counts as used just now: the next look finds those behind it.
+                oldest.touch();
+                shard.put(id, oldest);
+            }
         }
         Ok(cell)
     }

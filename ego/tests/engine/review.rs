@@ -162,3 +162,23 @@ impl StreamIsAt for MemoryStore {
     }
 }
 
+#[tokio::test]
+async fn i12_busy_aggregates_do_not_keep_the_idle_ones_in_memory() {
+    let (engine, signal) = start(Engine::builder().limits(limits(|limits| limits.active_aggregates = 4))).await;
+    let mut busy: Vec<_> = (0..10).map(|n| engine.send::<Tally>(format!("busy-{n}"), CountWhenLet).into_future()).collect();
+    for sending in &mut busy {
+        assert!(sending.now_or_never().is_none());
+    }
+    for n in 0..200 {
+        engine.send::<Tally>(format!("idle-{n}"), Count { by: 1 }).await.unwrap();
+    }
+    let active = engine.active_aggregates();
+    assert!(active <= 4 + 10, "{active} are in memory");
+    signal.permits.add_permits(10);
+    for sending in busy {
+        sending.await.unwrap();
+    }
+    engine.send::<Tally>("last", Peek).await.unwrap();
+    engine.send::<Tally>("very last", Peek).await.unwrap();
+    assert_eq!(engine.active_aggregates(), 4);
+}
