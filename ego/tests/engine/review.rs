@@ -182,3 +182,20 @@ async fn i12_busy_aggregates_do_not_keep_the_idle_ones_in_memory() {
     engine.send::<Tally>("very last", Peek).await.unwrap();
     assert_eq!(engine.active_aggregates(), 4);
 }
+
+#[tokio::test]
+async fn a_state_that_panics_when_it_is_dropped_does_not_stop_passivation() {
+    let (engine, _) = start(Engine::builder().limits(limits(|limits| limits.idle = Duration::from_millis(40)))).await;
+    engine.send::<Fragile>("a", Arm).await.unwrap();
+    until(|| engine.active_aggregates() == 0).await;
+    engine.send::<Tally>("a", Count { by: 1 }).await.unwrap();
+    until(|| engine.active_aggregates() == 0).await;
+}
+
+#[tokio::test]
+async fn a_state_that_panics_when_it_is_dropped_harms_no_sender() {
+    let (engine, _) = start(Engine::builder().limits(limits(|limits| limits.active_aggregates = 1))).await;
+    engine.send::<Fragile>("a", Arm).await.unwrap();
+    engine.send::<Fragile>("b", Look).await.unwrap();
+    assert_eq!(engine.active_aggregates(), 1);
+}
