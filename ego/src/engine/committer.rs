@@ -108,7 +108,6 @@ struct Queue {
 }
 
 /// Room that was reserved for one entry.
-#[derive(Default)]
 pub(super) struct Room(u32);
 
 impl Committer {

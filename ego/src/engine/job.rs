@@ -191,7 +191,7 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
         {
             let actual = core.revision;
             let copy = Copy::of(&command, cell);
-            rest.answer_when_durable(cell, lineage, copy, Err(CommandError::Conflict { expected, actual }));
+            rest.answer_when_durable(cell, lineage, copy, Err(CommandError::Conflict { expected, actual })).await;
             return Ok(());
         }
         let copy = Copy::of(&command, cell);
@@ -209,14 +209,14 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
         let reply = match output.record(&mut events) {
             Ok(reply) => reply,
             Err(rejection) => {
-                rest.answer_when_durable(cell, lineage, copy, Err(CommandError::Rejected(rejection)));
+                rest.answer_when_durable(cell, lineage, copy, Err(CommandError::Rejected(rejection))).await;
                 return Ok(());
             }
         };
         if events.is_empty() && !rest.order.own_id {
             // Nobody can ask for this reply again, so there is nothing to record.
             let receipt = rest.receipt(reply, core.revision, None);
-            rest.answer_when_durable(cell, lineage, copy, Ok(receipt));
+            rest.answer_when_durable(cell, lineage, copy, Ok(receipt)).await;
             return Ok(());
         }
         let commit = AssertUnwindSafe(|| rest.commit(cell, core.revision, &events, &reply));
@@ -376,7 +376,8 @@ impl<A: Aggregate, C: HandledBy<A>> Rest<A, C> {
     }
 
     /// I2, I5: an answer that relies on what is not durable yet waits for it; if that is not recorded, the command decides again.
-    fn answer_when_durable(self, cell: &Arc<Cell<A>>, lineage: &Arc<Lineage>, copy: Copy, outcome: Outcome<A, C>) {
+    /// Such an answer takes room in the pipeline as commits do (I12).
+    async fn answer_when_durable(self, cell: &Arc<Cell<A>>, lineage: &Arc<Lineage>, copy: Copy, outcome: Outcome<A, C>) {
         let after = Arc::clone(lineage);
         let last_word = move |this: Self, outcome: Outcome<A, C>| {
             this.answer(outcome.map(|receipt| Receipt { position: after.position(), ..receipt }));
@@ -386,10 +387,11 @@ impl<A: Aggregate, C: HandledBy<A>> Rest<A, C> {
         }
         let (cell, committer) = (Arc::clone(cell), Arc::clone(&cell.shared.committer));
         let relied_on = Arc::clone(lineage);
+        let room = committer.reserve(copy.0.as_ref().map_or(0, Vec::len)).await;
         committer.push(
             Want::Settle,
             lineage,
-            Default::default(),
+            room,
             Box::new(move |_| {
                 if relied_on.is_broken() {
                     self.again(&cell, copy, CommandError::Refused(Refusal::Dependent));

@@ -18,7 +18,7 @@ pub struct Limits {
     pub recoveries: usize,
     /// How many events are read from the store at once. Default 1,000, at least 1.
     pub page: usize,
-    /// How many bytes of commits may wait for the store. Default 64 MiB, at least 64 KiB.
+    /// How many bytes of commits, and of answers that wait for them, may wait for the store. Default 64 MiB, at least 64 KiB.
     pub commit_bytes: usize,
     /// How many commits the store is given at once. Default 4,096, at least 1.
     pub batch: usize,

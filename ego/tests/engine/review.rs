@@ -199,3 +199,20 @@ async fn a_state_that_panics_when_it_is_dropped_harms_no_sender() {
     engine.send::<Fragile>("b", Look).await.unwrap();
     assert_eq!(engine.active_aggregates(), 1);
 }
+
+#[tokio::test]
+async fn i12_answers_that_wait_for_a_commit_take_room_in_the_pipeline() {
+    let store = Rigged::closed();
+    let (engine, _) = start(Engine::builder().store(store.clone()).limits(limits(|limits| limits.commit_bytes = 0))).await;
+    let mut touch = pin!(engine.send::<Fragile>("a", Touch { armed: false }).into_future());
+    assert!((&mut touch).now_or_never().is_none());
+    let looks: Vec<_> = (0..600).map(|_| tokio::spawn(engine.send::<Fragile>("a", Look).into_future())).collect();
+    a_while().await;
+    let begun = LOOKS.load(Ordering::SeqCst);
+    assert!(begun < 260, "{begun} answers wait for one commit");
+    store.let_through(10);
+    touch.await.unwrap();
+    for look in looks {
+        look.await.unwrap().unwrap();
+    }
+}
