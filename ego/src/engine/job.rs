@@ -331,15 +331,15 @@ impl<A: Aggregate, C: HandledBy<A>> Rest<A, C> {
             committer.release(room);
             return Ok(());
         }
-        let apply = AssertUnwindSafe(|| events.iter().for_each(|event| core.state.apply(event)));
+        core.revision = Revision::after(core.revision, events.len() as u64);
+        // Each event is dropped within the net, too.
+        let apply = AssertUnwindSafe(|| events.into_iter().for_each(|event| core.state.apply(&event)));
         let applied = std::panic::catch_unwind(apply);
         if let Err(panic) = applied {
             committer.release(room);
             self.answer(Err(panicked(&*panic)));
             return Err(Reload);
         }
-        core.revision = Revision::after(core.revision, events.len() as u64);
-        drop(events);
         let cell = Arc::clone(cell);
         let committer = Arc::clone(committer);
         committer.push(

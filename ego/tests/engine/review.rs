@@ -216,3 +216,13 @@ async fn i12_answers_that_wait_for_a_commit_take_room_in_the_pipeline() {
         look.await.unwrap().unwrap();
     }
 }
+
+#[tokio::test]
+async fn i12_an_event_that_panics_when_it_is_dropped_takes_no_room_for_ever() {
+    let (engine, _) = start(Engine::builder().limits(limits(|limits| limits.commit_bytes = 0))).await;
+    for _ in 0..300 {
+        let error = engine.send::<Fragile>("a", Touch { armed: true }).timeout(SOON).await.unwrap_err();
+        assert!(matches!(&error, CommandError::Panicked { message } if &**message == "dropped"), "{error}");
+    }
+    engine.send::<Fragile>("a", Touch { armed: false }).timeout(SOON).await.unwrap();
+}
