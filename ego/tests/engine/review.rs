@@ -226,3 +226,16 @@ async fn i12_an_event_that_panics_when_it_is_dropped_takes_no_room_for_ever() {
     }
     engine.send::<Fragile>("a", Touch { armed: false }).timeout(SOON).await.unwrap();
 }
+
+#[tokio::test]
+async fn limits_beyond_all_measure_are_taken() {
+    let builder = Engine::builder().limits(limits(|limits| {
+        (limits.mailbox, limits.active_aggregates, limits.recoveries) = (usize::MAX, usize::MAX, usize::MAX);
+        (limits.page, limits.commit_bytes, limits.batch, limits.forgotten) = (usize::MAX, usize::MAX, usize::MAX, usize::MAX);
+        (limits.idle, limits.timeout, limits.conflict_retries) = (Duration::MAX, Duration::MAX, u32::MAX);
+    }));
+    let (engine, _) = start(builder).await;
+    assert_eq!(engine.send::<Tally>("a", Count { by: 1 }).await.unwrap().reply, 1);
+    engine.send_and_forget::<Tally>("a", Count { by: 1 }).unwrap();
+    engine.stop(Duration::MAX).await.unwrap();
+}
