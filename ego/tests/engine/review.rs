@@ -239,3 +239,17 @@ async fn limits_beyond_all_measure_are_taken() {
     engine.send_and_forget::<Tally>("a", Count { by: 1 }).unwrap();
     engine.stop(Duration::MAX).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_load_that_is_never_polled_again_holds_up_nobody() {
+    let store = Rigged::open();
+    let (engine, _) = start(Engine::builder().store(store.clone()).limits(limits(|limits| limits.recoveries = 1))).await;
+    store.slow_reads.store(true, Ordering::SeqCst);
+    let mut kept = pin!(engine.load::<Tally>("a"));
+    assert!((&mut kept).now_or_never().is_none());
+    let mut waiting = pin!(engine.load::<Tally>("a"));
+    assert!((&mut waiting).now_or_never().is_none());
+    assert_eq!(engine.send::<Tally>("b", Count { by: 1 }).timeout(SOON).await.unwrap().reply, 1);
+    kept.await.unwrap();
+    waiting.await.unwrap();
+}
