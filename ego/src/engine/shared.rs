@@ -6,6 +6,7 @@ use crate::clock::{Clock, IdSource};
 use crate::codec::AnyCodec;
 use crate::model::{DecodeError, Services};
 use crate::store::{AnyStore, StoreError};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -117,6 +118,12 @@ impl Gate {
             }
         };
         tokio::time::timeout(within, waiting).await.map_err(|_| self.inside())
+    }
+}
+
+impl fmt::Debug for Pass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pass")
     }
 }
 

@@ -253,3 +253,12 @@ async fn a_load_that_is_never_polled_again_holds_up_nobody() {
     kept.await.unwrap();
     waiting.await.unwrap();
 }
+
+#[tokio::test]
+async fn stopping_finishes_the_commands_that_nobody_waits_for() {
+    let store = MemoryStore::new();
+    let (engine, _) = engine_on(store.clone()).await;
+    engine.send_and_forget::<Tally>("a", Count { by: 1 }).unwrap();
+    engine.stop(SOON).await.unwrap();
+    assert!(store.stream_is_at("a", 1), "it was taken, and is not recorded");
+}
