@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::error::{RecoveryError, UnknownTarget};
-use super::recover::{decode, recover};
+use super::recover::{decode, recover_apart};
 use super::shared::Shared;
 use crate::message::{InvalidText, Metadata, Position, Revision, StreamId};
 use crate::model::{Aggregate, DecodeError, Stored};
@@ -132,7 +132,7 @@ impl Engine {
     /// [`ReadError`].
     pub async fn load<A: Aggregate>(&self, id: impl AsRef<str>) -> Result<Loaded<A>, ReadError> {
         let stream = self.stream::<A>(id.as_ref())?;
-        let recovered = recover::<A>(&self.inner.shared, &stream).await?;
+        let recovered = recover_apart::<A>(&self.inner.shared, stream).await?;
         Ok(Loaded { state: recovered.core.state, revision: recovered.core.revision, position: recovered.position })
     }
 

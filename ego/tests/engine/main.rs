@@ -11,6 +11,7 @@ mod ids;
 mod lifecycle;
 mod names;
 mod reads;
+mod review;
 mod rigged;
 mod tally;
 mod writers;

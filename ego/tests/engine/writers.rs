@@ -13,7 +13,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 /// Another writer counts.
-async fn count_behind_the_engines_back(store: &impl Store, id: &str) {
+pub async fn count_behind_the_engines_back(store: &impl Store, id: &str) {
     let metadata = Metadata::new(CommandId::new(id).unwrap(), "Count", ego::Timestamp::UNIX_EPOCH);
     let event = NewEvent { name: "Counted".into(), version: 1, payload: r#"{"by":1000}"#.into(), tags: Vec::new() };
     let commit = Commit {
