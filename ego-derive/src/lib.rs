@@ -1,1 +1,58 @@
-//! The macros of ego. Use them through the crate `ego`, which re-exports them.
+//! The macros of ego. Use them through the crate `ego`, which re-exports and documents them.
+//!
+//! A folder per macro, with the same four passes: `attr` reads the attributes, `model` is the thing as we speak of it, `check` has one
+//! function per rule, `expand` writes the code and shows it in a comment first.
+
+mod aggregate;
+mod command;
+mod ctxt;
+mod event;
+mod handlers;
+mod hygiene;
+mod krate;
+mod location;
+mod name;
+mod options;
+mod outside;
+mod suggest;
+mod symbol;
+mod ty;
+
+use proc_macro::TokenStream;
+use syn::{DeriveInput, parse_macro_input};
+
+/// See `ego::Event`.
+#[proc_macro_derive(Event, attributes(event, ego))]
+pub fn event(input: TokenStream) -> TokenStream {
+    event::derive(&parse_macro_input!(input as DeriveInput)).into()
+}
+
+/// See `ego::Command`.
+#[proc_macro_derive(Command, attributes(command, ego))]
+pub fn command(input: TokenStream) -> TokenStream {
+    command::derive(&parse_macro_input!(input as DeriveInput)).into()
+}
+
+/// See `ego::Aggregate`.
+#[proc_macro_derive(Aggregate, attributes(aggregate, ego))]
+pub fn aggregate(input: TokenStream) -> TokenStream {
+    aggregate::derive(&parse_macro_input!(input as DeriveInput)).into()
+}
+
+/// See `ego::handlers`.
+#[proc_macro_attribute]
+pub fn handlers(options: TokenStream, item: TokenStream) -> TokenStream {
+    handlers::attribute(options.into(), item.into()).into()
+}
+
+/// See `ego::handle`.
+#[proc_macro_attribute]
+pub fn handle(_: TokenStream, item: TokenStream) -> TokenStream {
+    outside::refuse(symbol::HANDLE, item.into()).into()
+}
+
+/// See `ego::apply`.
+#[proc_macro_attribute]
+pub fn apply(_: TokenStream, item: TokenStream) -> TokenStream {
+    outside::refuse(symbol::APPLY, item.into()).into()
+}

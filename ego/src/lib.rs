@@ -1,4 +1,8 @@
 //! ego: plain structs, enums and impl blocks in; a running, durable domain out.
+
+// The macros write `::ego::…`, here too.
+extern crate self as ego;
+
 pub mod clock;
 pub mod codec;
 pub mod engine;
@@ -11,11 +15,17 @@ pub use engine::Engine;
 pub use jiff::Timestamp;
 pub use testing::test;
 
-/// What the code that the macros write refers to. Not part of the public API: it changes with any release.
-#[doc(hidden)]
-pub mod __private {
-    pub use crate::codec::{AnyCodec, CodecError};
-    pub use crate::engine::{AggregateDescriptor, CommandDescriptor, HandlersDescriptor, Location, TypeRef};
-    pub use inventory;
-    pub use serde_json;
+mod macros;
+
+pub use ego_derive::{Aggregate, Command, Event, apply, handle, handlers};
+pub use model::{Aggregate, Command, Event};
+
+/// What a domain and its program need: `use ego::prelude::*`.
+pub mod prelude {
+    pub use crate::engine::{CommandError, Dispatch, Engine, Receipt};
+    pub use crate::model::{Aggregate, Command, Context, Decision, Event, emit};
+    pub use ego_derive::{Aggregate, Command, Event};
 }
+
+#[doc(hidden)]
+pub mod __private;

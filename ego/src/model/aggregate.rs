@@ -68,6 +68,46 @@ pub trait Appliers<E> {
 /// [`Event`].
 #[diagnostic::on_unimplemented(message = "`{Self}` is not an event of `{E}`", label = "no variant of `{E}` carries a `{Self}`")]
 pub trait PartOf<E> {
-    /// Whether this is the enum itself.
+    /// [`Whole`] or [`ByPayload`].
+    type Form: Form;
+}
+
+/// How an aggregate's appliers are written.
+pub trait Form {
+    /// Whether one applier takes the enum itself.
     const WHOLE: bool;
+}
+
+/// One applier, which takes the event enum.
+#[derive(Clone, Copy, Debug)]
+pub struct Whole;
+
+/// One applier for each payload.
+#[derive(Clone, Copy, Debug)]
+pub struct ByPayload;
+
+impl Form for Whole {
+    const WHOLE: bool = true;
+}
+
+impl Form for ByPayload {
+    const WHOLE: bool = false;
+}
+
+/// An event that finds its applier in `A`, when the appliers are of this form. Derived with [`Event`].
+#[diagnostic::on_unimplemented(
+    message = "the events of `{Self}` cannot be applied one by one",
+    label = "not every variant of `{Self}` has a payload of its own",
+    note = "either give each variant a payload type of its own, as in `Opened(Opened)`",
+    note = "or write one applier for all: `#[apply] fn apply(&mut self, event: &{Self})`"
+)]
+pub trait AppliedAs<F, A> {
+    /// Calls the applier.
+    fn apply_to(&self, state: &mut A);
+}
+
+impl<E, A: Apply<E>> AppliedAs<Whole, A> for E {
+    fn apply_to(&self, state: &mut A) {
+        state.apply(self);
+    }
 }

@@ -1,6 +1,8 @@
 //! Events: their stored names and versions, and the way from stored bytes to the newest shape.
 
+use super::Outcome;
 use crate::codec::{AnyCodec, CodecError};
+use std::fmt;
 use std::sync::Arc;
 
 /// What can happen to an aggregate: an enum with one variant per event. Derive it.
@@ -137,14 +139,14 @@ impl DecodeError {
 
     /// An upcaster says no.
     #[must_use]
-    pub fn upcast(stored: Stored<'_>, reason: impl std::fmt::Display) -> Self {
+    pub fn upcast(stored: Stored<'_>, reason: impl fmt::Display) -> Self {
         Self::Upcast { name: stored.name.into(), version: stored.version, reason: reason.to_string().into() }
     }
 }
 
-/// What an upcaster may return: the next shape, or a `Result` with it.
+/// What an upcaster may return on the way to the newest shape: the next shape, or a `Result` with it.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not something an upcaster can return",
+    message = "`{Self}` is not what the next upcaster takes",
     label = "expected `{T}` or `Result<{T}, _>`"
 )]
 pub trait Upcast<T> {
@@ -158,5 +160,38 @@ pub trait Upcast<T> {
 impl<T> Upcast<T> for T {
     fn upcast(self) -> Result<T, String> {
         Ok(self)
+    }
+}
+
+impl<T, X: fmt::Display> Upcast<T> for Result<T, X> {
+    fn upcast(self) -> Result<T, String> {
+        self.map_err(|reason| reason.to_string())
+    }
+}
+
+/// What the last upcaster of an event may return: the event enum, a payload of it, nothing, or several of them (any [`Outcome`]
+/// without a reply), or a `Result` of that. `Via` is found by rustc and tells the two apart.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not what the last upcaster of an event of `{E}` can return",
+    label = "expected `{E}`, a payload of it, `Option`, `Vec` or a tuple of them, or a `Result` of that"
+)]
+pub trait UpcastTo<E, Via> {
+    /// Adds the events.
+    ///
+    /// # Errors
+    /// The upcaster's own reason, as text.
+    fn upcast_to(self, events: &mut Vec<E>) -> Result<(), String>;
+}
+
+impl<E, T: Outcome<E, Reply = ()>> UpcastTo<E, ()> for T {
+    fn upcast_to(self, events: &mut Vec<E>) -> Result<(), String> {
+        self.record(events);
+        Ok(())
+    }
+}
+
+impl<E, T: Outcome<E, Reply = ()>, X: fmt::Display> UpcastTo<E, Result<(), X>> for Result<T, X> {
+    fn upcast_to(self, events: &mut Vec<E>) -> Result<(), String> {
+        self.map(|outcome| outcome.record(events)).map_err(|reason| reason.to_string())
     }
 }

@@ -9,9 +9,9 @@ mod decision;
 mod event;
 mod service;
 
-pub use aggregate::{Aggregate, Appliers, Apply, PartOf};
+pub use aggregate::{Aggregate, AppliedAs, Appliers, Apply, ByPayload, Form, PartOf, Whole};
 pub use command::{Command, HandledBy, Handles};
 pub use context::Context;
 pub use decision::{Decision, HandlerResult, Outcome, Rejection, Reply, emit};
-pub use event::{DecodeError, Event, EventSchema, Stored, Upcast};
+pub use event::{DecodeError, Event, EventSchema, Stored, Upcast, UpcastTo};
 pub use service::{MissingService, Services};

@@ -1,0 +1,77 @@
+//! The rules of an aggregate, one function each:
+//! it is a struct or an enum · it owns its state · it has a kind and events · the kind is a literal, or told by a parameter · the kind is
+//! sound.
+
+use super::attr::Kind;
+use super::model::Aggregate;
+use crate::ctxt::Ctxt;
+use crate::name::{self, Name};
+use crate::ty;
+use syn::ext::IdentExt;
+
+pub(super) fn check(cx: &Ctxt, aggregate: &Aggregate<'_>) {
+    struct_or_enum(cx, aggregate);
+    ty::no_lifetimes(cx, aggregate.generics, "an aggregate lives as long as the engine, so it cannot borrow: use owned fields");
+    has_kind_and_events(cx, aggregate);
+    kind_is_written_here(cx, aggregate);
+    kind_is_sound(cx, aggregate);
+}
+
+fn struct_or_enum(cx: &Ctxt, aggregate: &Aggregate<'_>) {
+    if let Some(keyword) = aggregate.union {
+        cx.error_at(keyword, "an aggregate must be a struct or an enum");
+    }
+}
+
+fn has_kind_and_events(cx: &Ctxt, aggregate: &Aggregate<'_>) {
+    if !aggregate.readable {
+        return;
+    }
+    let ident = aggregate.ident;
+    let name = snake_case(&ident.unraw().to_string());
+    match (&aggregate.kind, &aggregate.event) {
+        (None, None) => {
+            let example = format_args!("`#[aggregate(name = \"{name}\", event = {ident}Event)]`");
+            cx.error(ident, format_args!("an aggregate needs the name of its kind and its event enum: add {example}"));
+        }
+        (None, Some(_)) => {
+            cx.error(
+                ident,
+                format_args!("an aggregate needs the name of its kind: add `name = \"{name}\"` to `#[aggregate(…)]`"),
+            );
+        }
+        (Some(_), None) => {
+            cx.error(ident, format_args!("an aggregate needs its event enum: add `event = {ident}Event` to `#[aggregate(…)]`"));
+        }
+        (Some(_), Some(_)) => {}
+    }
+}
+
+/// I10: what is stored depends on nothing that stands elsewhere.
+fn kind_is_written_here(cx: &Ctxt, aggregate: &Aggregate<'_>) {
+    if let Some(Kind::Constant(path)) = &aggregate.kind
+        && !aggregate.this.is_generic()
+    {
+        cx.error(
+            path,
+            "the name of a kind is written here, as a string: it is stored and must not change with a constant elsewhere",
+        );
+    }
+}
+
+fn kind_is_sound(cx: &Ctxt, aggregate: &Aggregate<'_>) {
+    if let Some(Kind::Literal(literal)) = &aggregate.kind {
+        name::check_kind(cx, &Name::new(literal));
+    }
+}
+
+fn snake_case(ident: &str) -> String {
+    let mut name = String::new();
+    for letter in ident.chars() {
+        if letter.is_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.extend(letter.to_lowercase());
+    }
+    name
+}

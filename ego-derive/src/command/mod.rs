@@ -1,0 +1,26 @@
+//! `#[derive(Command)]`: gives a command its registered name.
+
+mod attr;
+mod check;
+mod expand;
+mod model;
+
+use crate::ctxt::Ctxt;
+use model::Command;
+use proc_macro2::TokenStream;
+use syn::DeriveInput;
+
+pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
+    let cx = Ctxt::new();
+    let command = Command::read(&cx, input);
+    check::check(&cx, &command);
+    let command = expand::expand(&command);
+    match cx.finish() {
+        Ok(()) => command,
+        // The impl stays beside the errors: without it every handler of the command would be refused too.
+        Err(mut errors) => {
+            errors.extend(command);
+            errors
+        }
+    }
+}

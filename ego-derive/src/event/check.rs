@@ -1,0 +1,123 @@
+//! The rules of an event enum, one function each:
+//! it owns its values · positions do not name fields · a payload is not `()` · stored names are sound and differ · versions start at 1 ·
+//! every older version has its upcaster · serde keeps its default representation.
+
+use super::model::{Events, Shape, Variant};
+use crate::ctxt::Ctxt;
+use crate::name;
+use crate::ty;
+use syn::Type;
+
+pub(super) fn check(cx: &Ctxt, events: &Events<'_>) {
+    ty::no_lifetimes(cx, events.generics, "events are stored and replayed later, so they cannot borrow: use owned fields");
+    for variant in &events.variants {
+        positions_do_not_name_fields(cx, variant);
+        payload_is_not_unit(cx, variant);
+        names_are_sound(cx, variant);
+        versions_start_at_one(cx, variant);
+        upcasters_have_no_gap(cx, variant);
+    }
+    names_differ(cx, events);
+    serde_keeps_its_default(cx, events);
+}
+
+fn positions_do_not_name_fields(cx: &Ctxt, variant: &Variant<'_>) {
+    let Shape::Positions { fields } = variant.shape else { return };
+    let name = variant.ident;
+    if fields.is_empty() {
+        cx.error(fields, format_args!("an event without fields has no parentheses: write `{name}`"));
+    } else {
+        cx.error(
+            fields,
+            format_args!(
+                "the fields of an event need names, or it could not evolve: write `{name} {{ … }}` or `{name}(Payload)`"
+            ),
+        );
+    }
+}
+
+fn payload_is_not_unit(cx: &Ctxt, variant: &Variant<'_>) {
+    if let Shape::Payload { ty, .. } = variant.shape
+        && matches!(ty::ungroup(ty), Type::Tuple(tuple) if tuple.elems.is_empty())
+    {
+        cx.error(ty, format_args!("`()` is no payload: write `{}`", variant.ident));
+    }
+}
+
+fn names_are_sound(cx: &Ctxt, variant: &Variant<'_>) {
+    name::check_text(cx, &variant.name);
+    variant.aliases.iter().for_each(|alias| name::check_text(cx, alias));
+}
+
+/// Names and aliases together: the store knows an event by them alone.
+fn names_differ(cx: &Ctxt, events: &Events<'_>) {
+    let all = events.variants.iter().flat_map(|variant| {
+        let names = std::iter::once(&variant.name).chain(&variant.aliases);
+        names.map(move |name| (variant, name))
+    });
+    let mut seen: Vec<(&Variant<'_>, &name::Name)> = Vec::new();
+    for (variant, name) in all {
+        let Some((first_variant, first)) = seen.iter().find(|(_, seen)| seen.text == name.text) else {
+            seen.push((variant, name));
+            continue;
+        };
+        if std::ptr::eq(*first_variant, variant) {
+            cx.error_at(name.span, format_args!("`{}` reads {:?} already: remove this alias", variant.ident, name.text));
+            continue;
+        }
+        let message = format!("two events of `{}` are named {:?}: the store could not tell them apart", events.ident, name.text);
+        let mut error = syn::Error::new(name.span, message);
+        error
+            .combine(syn::Error::new(first.span, format_args!("{:?} is the name of `{}` here", first.text, first_variant.ident)));
+        cx.push(error);
+    }
+}
+
+fn versions_start_at_one(cx: &Ctxt, variant: &Variant<'_>) {
+    if variant.version == 0 {
+        cx.error_at(variant.version_span, "versions start at 1");
+    }
+}
+
+/// The upcasters are listed as 1, 2, … up to the version before the newest.
+fn upcasters_have_no_gap(cx: &Ctxt, variant: &Variant<'_>) {
+    let (name, newest) = (variant.ident, variant.version);
+    for (expected, upcaster) in (1..).zip(&variant.upcasters) {
+        let (from, span) = (upcaster.from, upcaster.from_span);
+        if from == 0 {
+            return cx.error_at(span, "versions start at 1");
+        }
+        if newest == 1 {
+            return cx.error_at(span, format_args!("`{name}` is at version 1: there is nothing to upcast; add `version = 2`"));
+        }
+        if from >= newest {
+            let last = newest.saturating_sub(1);
+            let message = format_args!("`{name}` is at version {newest}: the last upcaster is the one from version {last}");
+            return cx.error_at(span, message);
+        }
+        if from != expected {
+            return cx.error_at(
+                span,
+                format_args!("expected the upcaster from version {expected} here: list them in order, without a gap"),
+            );
+        }
+    }
+    let listed = u32::try_from(variant.upcasters.len()).unwrap_or(u32::MAX);
+    let missing = listed.saturating_add(1);
+    if missing < newest {
+        let message = format_args!(
+            "event `{name}` is at version {newest} but nothing upcasts version {missing}: add `upcast({missing} => function)`"
+        );
+        cx.error_at(variant.version_span, message);
+    }
+}
+
+/// Only where serde of the enum is used; payloads serialize on their own.
+fn serde_keeps_its_default(cx: &Ctxt, events: &Events<'_>) {
+    if !events.has_inline() {
+        return;
+    }
+    for option in events.serde.iter().chain(events.variants.iter().flat_map(|variant| &variant.serde)) {
+        cx.error(option, "an event enum keeps serde's default representation: ego stores the event's name and its content apart");
+    }
+}

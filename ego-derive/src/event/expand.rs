@@ -1,0 +1,285 @@
+//! The impls of an event enum.
+
+use super::model::{Events, Shape, Variant};
+use crate::hygiene::{at, code};
+use proc_macro2::TokenStream;
+use quote::quote_spanned;
+use syn::spanned::Spanned;
+
+/// ```text
+/// impl Event for AccountEvent {
+///     const SCHEMAS: &'static [EventSchema] = &[
+///         EventSchema::new("Opened", 1),
+///         EventSchema::new("deposited", 2).with_aliases(&["Credited"]),
+///     ];
+///     fn schema(&self) -> &'static EventSchema {
+///         entry(Self::SCHEMAS, match self { Self::Opened(..) => 0, Self::Deposited { .. } => 1 })
+///     }
+///     fn encode(&self, codec: &AnyCodec) -> Result<Vec<u8>, CodecError> {
+///         match self {
+///             Self::Opened(payload) => content::<Opened>().encode(codec, payload),
+///             Self::Deposited { .. } => content::<Self>().encode_variant(codec, self),
+///         }
+///     }
+///     fn decode(stored: Stored<'_>, codec: &AnyCodec, events: &mut Vec<Self>) -> Result<(), DecodeError> {
+///         match (index(Self::SCHEMAS, stored), stored.version) {
+///             (0, 1) => events.push(Self::Opened(content::<Opened>().decode(codec, stored)?)),
+///             (1, 1) => {
+///                 let old = old(codec, stored)?;
+///                 last(stored, v1_to_v2(old), events)?
+///             }
+///             (1, 2) => events.push(content::<Self>().decode_variant(codec, stored, 1)?),
+///             _ => return Err(DecodeError::unknown(stored)),
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
+/// and the [`glue`].
+pub(super) fn expand(events: &Events<'_>) -> TokenStream {
+    let krate = &events.krate;
+    let schemas = events.variants.iter().map(|variant| schema(events, variant));
+    let places = events.variants.iter().enumerate().map(|(index, Variant { ident, .. })| code!(Self::#ident { .. } => #index,));
+    let encoders = events.variants.iter().map(|variant| encoder(events, variant));
+    let decoders = events.variants.iter().enumerate().map(|(index, variant)| decoder(events, index, variant));
+    // `match self {}` is refused for a reference, even to an enum without variants.
+    let this = if events.variants.is_empty() { code!(*self) } else { code!(self) };
+    let body = code! {
+        const SCHEMAS: &'static [#krate::model::EventSchema] = &[#(#schemas),*];
+
+        fn schema(&self) -> &'static #krate::model::EventSchema {
+            #krate::__private::entry(<Self as #krate::model::Event>::SCHEMAS, match #this { #(#places)* })
+        }
+
+        fn encode(
+            &self,
+            codec: &#krate::__private::AnyCodec,
+        ) -> ::core::result::Result<::std::vec::Vec<u8>, #krate::__private::CodecError> {
+            match #this { #(#encoders)* }
+        }
+
+        fn decode(
+            stored: #krate::model::Stored<'_>,
+            codec: &#krate::__private::AnyCodec,
+            events: &mut ::std::vec::Vec<Self>,
+        ) -> ::core::result::Result<(), #krate::model::DecodeError> {
+            match (#krate::__private::index(<Self as #krate::model::Event>::SCHEMAS, stored), stored.version) {
+                #(#decoders)*
+                _ => return ::core::result::Result::Err(#krate::model::DecodeError::unknown(stored)),
+            }
+            ::core::result::Result::Ok(())
+        }
+    };
+    let event = event_impl(events, body);
+    let glue = glue(events);
+    code!(#event #glue)
+}
+
+/// The errors, and impls that let the rest of the program compile, so that one mistake makes one error.
+pub(super) fn fallback(events: &Events<'_>, errors: TokenStream) -> TokenStream {
+    let krate = &events.krate;
+    let body = code! {
+        const SCHEMAS: &'static [#krate::model::EventSchema] = &[];
+        fn schema(&self) -> &'static #krate::model::EventSchema {
+            loop {}
+        }
+        fn encode(
+            &self,
+            _: &#krate::__private::AnyCodec,
+        ) -> ::core::result::Result<::std::vec::Vec<u8>, #krate::__private::CodecError> {
+            loop {}
+        }
+        fn decode(
+            _: #krate::model::Stored<'_>,
+            _: &#krate::__private::AnyCodec,
+            _: &mut ::std::vec::Vec<Self>,
+        ) -> ::core::result::Result<(), #krate::model::DecodeError> {
+            loop {}
+        }
+    };
+    let event = event_impl(events, body);
+    let glue = glue(events);
+    code!(#errors #event #glue)
+}
+
+fn event_impl(events: &Events<'_>, body: TokenStream) -> TokenStream {
+    let (krate, this) = (&events.krate, &events.this.ty);
+    let (impl_generics, ..) = events.this.generics.split_for_impl();
+    let bounds = bounds(events);
+    // The allowed lints speak about an enum without variants and about variants that the user deprecated.
+    quote_spanned! {at(events.keyword)=>
+        #[automatically_derived]
+        #[allow(deprecated, unreachable_code, clippy::ignored_unit_patterns, clippy::match_single_binding, clippy::unreachable)]
+        impl #impl_generics #krate::model::Event for #this #bounds {
+            #body
+        }
+    }
+}
+
+/// What a generic enum must be, beyond what it says itself.
+fn bounds(events: &Events<'_>) -> TokenStream {
+    let krate = &events.krate;
+    if !events.this.is_generic() {
+        return events.this.and_where([]);
+    }
+    let payloads = events.payloads().into_iter().map(|payload| {
+        let ty = payload.ty;
+        code!(#ty: #krate::__private::Storable)
+    });
+    let inline = events.has_inline().then(|| code!(Self: #krate::__private::Storable));
+    let owned = code!(Self: ::core::marker::Send + ::core::marker::Sync + 'static);
+    events.this.and_where(std::iter::once(owned).chain(inline).chain(payloads))
+}
+
+fn schema(events: &Events<'_>, variant: &Variant<'_>) -> TokenStream {
+    let krate = &events.krate;
+    let (name, version) = (&variant.name.text, variant.version);
+    let aliases = variant.aliases.iter().map(|alias| &alias.text);
+    let aliases = (!variant.aliases.is_empty()).then(|| code!(.with_aliases(&[#(#aliases),*])));
+    code!(#krate::model::EventSchema::new(#name, #version) #aliases)
+}
+
+fn encoder(events: &Events<'_>, Variant { ident, shape, .. }: &Variant<'_>) -> TokenStream {
+    let content = content(events, shape);
+    match shape {
+        Shape::Payload { .. } => code!(Self::#ident(payload) => #content.encode(codec, payload),),
+        _ => code!(Self::#ident { .. } => #content.encode_variant(codec, self),),
+    }
+}
+
+/// One arm per version that was ever written.
+fn decoder(events: &Events<'_>, index: usize, variant: &Variant<'_>) -> TokenStream {
+    let Variant { ident, shape, version: newest, .. } = variant;
+    let content = content(events, shape);
+    let place = u32::try_from(index).unwrap_or(u32::MAX);
+    let read = match shape {
+        Shape::Payload { .. } => code!(events.push(Self::#ident(#content.decode(codec, stored)?))),
+        _ => code!(events.push(#content.decode_variant(codec, stored, #place)?)),
+    };
+    let older = (1..*newest).zip(0..).map(|(version, skip)| upcasts(events, index, variant, version, skip));
+    code!(#(#older)* (#index, #newest) => #read,)
+}
+
+/// `(1, 1) => { let old = old(codec, stored)?; let old = step(stored, f(old))?; last(stored, g(old), events)? }`: rustc checks that
+/// each step takes what the step before gives, and points at the function when it does not.
+fn upcasts(events: &Events<'_>, index: usize, variant: &Variant<'_>, version: u32, skip: usize) -> TokenStream {
+    let krate = &events.krate;
+    let mut steps = variant.upcasters.iter().skip(skip).peekable();
+    let mut body = code!(let old = #krate::__private::old(codec, stored)?;);
+    while let Some(upcaster) = steps.next() {
+        let step = &upcaster.step;
+        let place = step.span();
+        let old = quote_spanned!(at(place)=> old);
+        let call = quote_spanned!(place=> #step(#old));
+        body.extend(if steps.peek().is_some() {
+            quote_spanned!(at(place)=> let old = #krate::__private::step(stored, #call)?;)
+        } else {
+            quote_spanned!(at(place)=> #krate::__private::last(stored, #call, events)?)
+        });
+    }
+    code!((#index, #version) => { #body })
+}
+
+/// Always the same tokens for one type, so that rustc reports a type that cannot be stored once.
+fn content(events: &Events<'_>, shape: &Shape<'_>) -> TokenStream {
+    let krate = &events.krate;
+    match shape {
+        Shape::Payload { ty, .. } => quote_spanned!(at(ty.span())=> #krate::__private::content::<#ty>()),
+        _ => quote_spanned!(at(events.keyword)=> #krate::__private::content::<Self>()),
+    }
+}
+
+/// What lets handlers return the enum or a payload, and appliers take them:
+///
+/// ```text
+/// impl Outcome<AccountEvent> for AccountEvent { … }
+/// impl PartOf<AccountEvent> for AccountEvent { type Form = Whole; }
+///
+/// impl Outcome<AccountEvent> for Opened { … }      // these three only if no other variant carries an `Opened`
+/// impl From<Opened> for AccountEvent { … }
+/// impl PartOf<AccountEvent> for Opened { type Form = ByPayload; }
+///
+/// impl<A> AppliedAs<ByPayload, A> for AccountEvent where A: Apply<Opened>, A: Apply<Deposited> { … }
+/// ```
+fn glue(events: &Events<'_>) -> TokenStream {
+    let (krate, this) = (&events.krate, &events.this.ty);
+    let (impl_generics, _, where_clause) = events.this.generics.split_for_impl();
+    let place = at(events.keyword);
+    let mut glue = quote_spanned! {place=>
+        #[automatically_derived]
+        impl #impl_generics #krate::model::Outcome<Self> for #this #where_clause {
+            type Reply = ();
+            fn record(self, events: &mut ::std::vec::Vec<Self>) {
+                events.push(self);
+            }
+        }
+
+        #[automatically_derived]
+        impl #impl_generics #krate::model::PartOf<Self> for #this #where_clause {
+            type Form = #krate::model::Whole;
+        }
+    };
+    for payload in events.payloads() {
+        let ty = payload.ty;
+        if events.is_parameter(ty) {
+            continue;
+        }
+        glue.extend(quote_spanned! {place=>
+            #[automatically_derived]
+            impl #impl_generics #krate::model::PartOf<#this> for #ty #where_clause {
+                type Form = #krate::model::ByPayload;
+            }
+        });
+        let [Variant { ident, .. }] = payload.variants[..] else { continue };
+        glue.extend(quote_spanned! {place=>
+            #[automatically_derived]
+            #[allow(deprecated)]
+            impl #impl_generics #krate::model::Outcome<#this> for #ty #where_clause {
+                type Reply = ();
+                fn record(self, events: &mut ::std::vec::Vec<#this>) {
+                    events.push(<#this>::#ident(self));
+                }
+            }
+
+            #[automatically_derived]
+            #[allow(deprecated)]
+            impl #impl_generics ::core::convert::From<#ty> for #this #where_clause {
+                fn from(payload: #ty) -> Self {
+                    Self::#ident(payload)
+                }
+            }
+        });
+    }
+    if events.is_told_by_payload() {
+        glue.extend(by_payload(events));
+    }
+    glue
+}
+
+fn by_payload(events: &Events<'_>) -> TokenStream {
+    let (krate, this) = (&events.krate, &events.this.ty);
+    let params = events.this.generics.params.iter();
+    let payloads = events.payloads();
+    // Each bound stands at its variant: there rustc shows which applier is missing.
+    let bounds = payloads.iter().map(|payload| {
+        let ty = payload.ty;
+        quote_spanned!(at(payload.paren)=> __A: #krate::model::Apply<#ty>)
+    });
+    let bounds = events.this.and_where(bounds);
+    let arms = payloads.iter().flat_map(|payload| &payload.variants).map(|Variant { ident, shape, .. }| {
+        let ty = match shape {
+            Shape::Payload { ty, .. } => Some(ty),
+            _ => None,
+        };
+        code!(Self::#ident(payload) => <__A as #krate::model::Apply<#ty>>::apply(state, payload),)
+    });
+    // No `#[automatically_derived]`: rustc would call the user's own events a derived detail.
+    quote_spanned! {at(events.keyword)=>
+        #[allow(deprecated)]
+        impl<#(#params,)* __A> #krate::model::AppliedAs<#krate::model::ByPayload, __A> for #this #bounds {
+            fn apply_to(&self, state: &mut __A) {
+                match self { #(#arms)* }
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The rules that handlers and appliers share: a plain method with plain parameters, without generics.
+
+use super::super::model::Method;
+use crate::ctxt::Ctxt;
+use syn::{GenericParam, Safety};
+
+/// `what` is `a command handler`; `why_concrete` says why it has no parameters of its own.
+pub(super) fn is_plain(cx: &Ctxt, method: &Method<'_>, what: &str, why_concrete: &str) {
+    let sig = method.sig;
+    if let Some(token) = &sig.constness {
+        cx.error(token, format_args!("{what} is called at run time: remove `const`"));
+    }
+    if let Safety::Unsafe(token) = &sig.safety {
+        cx.error(token, format_args!("{what} is called by ego, which keeps no unwritten promises: remove `unsafe`"));
+    }
+    if let Some(abi) = &sig.abi {
+        cx.error(abi, format_args!("{what} is an ordinary Rust method: remove `extern`"));
+    }
+    if let Some(variadic) = &sig.variadic {
+        cx.error(variadic, format_args!("{what} has a fixed list of parameters"));
+    }
+    if let Some(param) = sig.generics.params.first() {
+        match param {
+            GenericParam::Lifetime(param) => cx.error(param, format_args!("{what} needs no named lifetimes: leave them out")),
+            GenericParam::Type(_) | GenericParam::Const(_) => {
+                cx.error(param, format_args!("{what} cannot be generic: {why_concrete}"))
+            }
+        }
+    }
+    for param in method.params() {
+        for attr in param.attrs.iter().filter(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr")) {
+            cx.error(attr, format_args!("{what} has the same parameters everywhere: put `#[cfg]` on the method"));
+        }
+    }
+}

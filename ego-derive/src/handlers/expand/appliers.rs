@@ -1,0 +1,132 @@
+//! `Apply` for each applier, and `Appliers` for all of them together.
+
+use super::super::model::{Applier, Block};
+use super::method_name;
+use crate::hygiene::{at, code};
+use crate::ty::{same, show};
+use proc_macro2::TokenStream;
+use quote::quote_spanned;
+use syn::Type;
+use syn::spanned::Spanned;
+
+/// ```text
+/// impl Apply<Deposited> for Account {
+///     fn apply(&mut self, event: &Deposited) {
+///         Self::deposited(self, event)
+///     }
+/// }
+///
+/// impl Appliers<<Account as Aggregate>::Event> for Account {
+///     fn fold(&mut self, event: &<Account as Aggregate>::Event) {
+///         fold::<<Deposited as PartOf<<Account as Aggregate>::Event>>::Form, _, _>(event, self)
+///     }
+/// }
+/// ```
+/// The block does not see the variants, so the form of the appliers is found through the type that the first of them takes.
+pub(super) fn appliers(block: &Block<'_>) -> TokenStream {
+    let applies = block.appliers.iter().filter_map(|applier| {
+        let name = method_name(&applier.method);
+        Some(apply(block, applier, applier.event?, &code!(Self::#name(self, event))))
+    });
+    let applies: Vec<_> = applies.collect();
+    let always = block.appliers.iter().find(|applier| applier.method.cfgs.is_empty());
+    let Some(first) = always.or(block.appliers.first()).and_then(|applier| applier.event) else { return TokenStream::new() };
+    let krate = &block.krate;
+    let form = form(block, first);
+    let fold = fold(block, &quote_spanned!(at(block.item.impl_token.span)=> #krate::__private::fold::<#form, _, _>(event, self)));
+    let unmixed = unmixed(block);
+    code!(#(#applies)* #fold #unmixed)
+}
+
+/// The same without a call of what may be wrong.
+pub(super) fn stubs(block: &Block<'_>) -> TokenStream {
+    let mut seen: Vec<&Type> = Vec::new();
+    let mut stubs = TokenStream::new();
+    for applier in &block.appliers {
+        let Some(event) = applier.event else { continue };
+        let generic = matches!(event, Type::ImplTrait(_)) || applier.method.sig.generics.type_params().next().is_some();
+        if !generic && !seen.iter().any(|seen| same(seen, event)) {
+            seen.push(event);
+            stubs.extend(apply(
+                block,
+                applier,
+                event,
+                &code!({
+                    let _ = event;
+                }),
+            ));
+        }
+    }
+    if !block.appliers.is_empty() {
+        stubs.extend(fold(
+            block,
+            &code!({
+                let _ = event;
+            }),
+        ));
+    }
+    stubs
+}
+
+fn apply(block: &Block<'_>, applier: &Applier<'_>, event: &Type, body: &TokenStream) -> TokenStream {
+    let (krate, this) = (&block.krate, block.this);
+    let (impl_generics, _, where_clause) = block.item.generics.split_for_impl();
+    let cfgs = &applier.method.cfgs;
+    quote_spanned! {at(applier.method.keyword())=>
+        #(#cfgs)*
+        #[automatically_derived]
+        impl #impl_generics #krate::model::Apply<#event> for #this #where_clause {
+            fn apply(&mut self, event: &#event) {
+                #body
+            }
+        }
+    }
+}
+
+fn fold(block: &Block<'_>, body: &TokenStream) -> TokenStream {
+    let (krate, this) = (&block.krate, block.this);
+    let (impl_generics, _, where_clause) = block.item.generics.split_for_impl();
+    let events = events(block);
+    quote_spanned! {at(block.item.impl_token.span)=>
+        #[automatically_derived]
+        impl #impl_generics #krate::model::Appliers<#events> for #this #where_clause {
+            fn fold(&mut self, event: &#events) {
+                #body
+            }
+        }
+    }
+}
+
+/// An applier for the whole enum stands alone.
+///
+/// ```text
+/// const _: () = if <<AccountEvent as PartOf<<Account as Aggregate>::Event>>::Form as Form>::WHOLE { panic!("…") };
+/// ```
+fn unmixed(block: &Block<'_>) -> TokenStream {
+    if block.appliers.len() < 2 || block.is_generic() {
+        return TokenStream::new();
+    }
+    let krate = &block.krate;
+    let this = show(block.this);
+    let message = format!("`{this}` has one applier for the whole enum and others for single events: keep one of the two forms");
+    let checks = block.appliers.iter().filter_map(|applier| {
+        let (event, cfgs) = (applier.event?, &applier.method.cfgs);
+        let form = form(block, event);
+        Some(quote_spanned! {at(event.span())=>
+            #(#cfgs)*
+            const _: () = if <#form as #krate::model::Form>::WHOLE { ::core::panic!(#message) };
+        })
+    });
+    code!(#(#checks)*)
+}
+
+fn events(block: &Block<'_>) -> TokenStream {
+    let (krate, this) = (&block.krate, block.this);
+    code!(<#this as #krate::model::Aggregate>::Event)
+}
+
+fn form(block: &Block<'_>, event: &Type) -> TokenStream {
+    let krate = &block.krate;
+    let events = events(block);
+    quote_spanned!(at(event.span())=> <#event as #krate::model::PartOf<#events>>::Form)
+}

@@ -1,0 +1,108 @@
+//! `Handles` for each command.
+
+use super::super::model::{Block, Extra, Handler, is_context};
+use super::method_name;
+use crate::hygiene::{at, code};
+use crate::ty::same;
+use proc_macro2::TokenStream;
+use quote::quote_spanned;
+use syn::spanned::Spanned;
+use syn::visit::{self, Visit};
+use syn::{Type, TypeImplTrait, TypeReference};
+
+/// ```text
+/// impl Handles<Withdraw> for Account {
+///     type Output = Result<Decision<AccountEvent, u64>, AccountError>;
+///     async fn handle(&self, command: Withdraw, context: &Context) -> Self::Output {
+///         Self::withdraw(self, command, context, service::<dyn Fraud>(context)).await
+///     }
+/// }
+/// ```
+pub(super) fn handles(block: &Block<'_>, handler: &Handler<'_>) -> TokenStream {
+    let (Some(command), Some(output)) = (&handler.command, handler.output()) else { return TokenStream::new() };
+    let krate = &block.krate;
+    let name = method_name(&handler.method);
+    let argument = if command.reference.is_some() { code!(&command) } else { code!(command) };
+    let context = if handler.extras.is_empty() { code!(_) } else { code!(context) };
+    let extras = handler.extras.iter().map(|(_, extra)| match extra {
+        Extra::Service(ty) => quote_spanned!(at(ty.span())=> , #krate::__private::service::<#ty>(context)),
+        Extra::Context | Extra::Other => code!(, context),
+    });
+    let wait = handler.method.sig.asyncness.map(|_| code!(.await));
+    let body = code!(Self::#name(self, #argument #(#extras)*) #wait);
+    handles_impl(block, handler, command.ty, &code!(#output), &context, &body)
+}
+
+/// The same for every handler whose command is known, without a call of what may be wrong.
+pub(super) fn stubs(block: &Block<'_>) -> TokenStream {
+    let mut seen: Vec<&Type> = Vec::new();
+    let mut stubs = TokenStream::new();
+    for handler in &block.handlers {
+        let Some(command) = &handler.command else { continue };
+        let unfit = is_context(command.ty) || matches!(command.ty, Type::ImplTrait(_) | Type::TraitObject(_));
+        let generic = handler.method.sig.generics.type_params().next().is_some();
+        if unfit || generic || seen.iter().any(|seen| same(seen, command.ty)) {
+            continue;
+        }
+        seen.push(command.ty);
+        let output = match handler.output() {
+            Some(output) if is_owned(output) => code!(#output),
+            _ => code!(::core::result::Result<(), ::core::convert::Infallible>),
+        };
+        stubs.extend(handles_impl(
+            block,
+            handler,
+            command.ty,
+            &output,
+            &code!(_),
+            &code!({
+                let _ = command;
+                loop {}
+            }),
+        ));
+    }
+    stubs
+}
+
+fn handles_impl(
+    block: &Block<'_>,
+    handler: &Handler<'_>,
+    command: &Type,
+    output: &TokenStream,
+    context: &TokenStream,
+    body: &TokenStream,
+) -> TokenStream {
+    let (krate, this) = (&block.krate, block.this);
+    let (impl_generics, _, where_clause) = block.item.generics.split_for_impl();
+    let cfgs = &handler.method.cfgs;
+    quote_spanned! {at(handler.method.keyword())=>
+        #(#cfgs)*
+        #[automatically_derived]
+        impl #impl_generics #krate::model::Handles<#command> for #this #where_clause {
+            type Output = #output;
+            async fn handle(&self, command: #command, #context: &#krate::model::Context) -> Self::Output {
+                #body
+            }
+        }
+    }
+}
+
+/// Whether the type can stand as an associated type.
+fn is_owned(ty: &Type) -> bool {
+    let mut found = Found(false);
+    found.visit_type(ty);
+    !found.0
+}
+
+struct Found(bool);
+
+impl<'t> Visit<'t> for Found {
+    fn visit_type_impl_trait(&mut self, _: &'t TypeImplTrait) {
+        self.0 = true;
+    }
+
+    fn visit_type_reference(&mut self, ty: &'t TypeReference) {
+        self.0 |= ty.lifetime.is_none();
+        visit::visit_type_reference(self, ty);
+    }
+}

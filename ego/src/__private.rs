@@ -1,0 +1,178 @@
+//! What the code that the macros write refers to. Not part of the public API: it changes with any release.
+
+pub use crate::codec::{AnyCodec, CodecError};
+pub use crate::engine::{AggregateDescriptor, CommandDescriptor, HandlersDescriptor, Location, TypeRef};
+pub use crate::macros::Registers;
+pub use inventory;
+pub use serde_json;
+
+use crate::model::{AppliedAs, Command, Context, DecodeError, EventSchema, Handles, Stored, Upcast, UpcastTo};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::marker::PhantomData;
+
+/// The entry of the variant at this place.
+#[must_use]
+pub fn entry(schemas: &'static [EventSchema], index: usize) -> &'static EventSchema {
+    &schemas[index]
+}
+
+/// The place of the variant that reads this event; one past the last when none does.
+#[must_use]
+pub fn index(schemas: &'static [EventSchema], stored: Stored<'_>) -> usize {
+    schemas.iter().position(|schema| schema.is_named(stored.name)).unwrap_or(schemas.len())
+}
+
+/// What can be written and read again: one name for both bounds, so that a type that lacks them makes one error.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored",
+    label = "what is stored must be `Serialize + Deserialize`",
+    note = "add `#[derive(serde::Serialize, serde::Deserialize)]` to `{Self}`"
+)]
+pub trait Storable: Serialize + DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned> Storable for T {}
+
+/// The content of an event: a payload, or the enum itself for variants without one.
+pub struct Content<T>(PhantomData<T>);
+
+/// The content of this type.
+#[must_use]
+pub const fn content<T: Storable>() -> Content<T> {
+    Content(PhantomData)
+}
+
+#[allow(clippy::unused_self, reason = "the value stands for its type, whose bounds were checked when it was made")]
+impl<T: Storable> Content<T> {
+    /// The bytes of a payload.
+    pub fn encode(self, codec: &AnyCodec, payload: &T) -> Result<Vec<u8>, CodecError> {
+        codec.encode(payload)
+    }
+
+    /// The bytes of the enum's variant.
+    pub fn encode_variant(self, codec: &AnyCodec, event: &T) -> Result<Vec<u8>, CodecError> {
+        codec.encode_variant(event)
+    }
+
+    /// The payload.
+    pub fn decode(self, codec: &AnyCodec, stored: Stored<'_>) -> Result<T, DecodeError> {
+        codec.decode(stored.payload).map_err(|error| DecodeError::content(stored, error))
+    }
+
+    /// The enum's variant at this place.
+    pub fn decode_variant(self, codec: &AnyCodec, stored: Stored<'_>, index: u32) -> Result<T, DecodeError> {
+        codec.decode_variant(stored.payload, index).map_err(|error| DecodeError::content(stored, error))
+    }
+}
+
+/// The shape that the first upcaster takes.
+pub fn old<T: DeserializeOwned>(codec: &AnyCodec, stored: Stored<'_>) -> Result<T, DecodeError> {
+    codec.decode(stored.payload).map_err(|error| DecodeError::content(stored, error))
+}
+
+/// The shape that the next upcaster takes.
+pub fn step<T>(stored: Stored<'_>, upcast: impl Upcast<T>) -> Result<T, DecodeError> {
+    upcast.upcast().map_err(|reason| DecodeError::upcast(stored, reason))
+}
+
+/// The events that the last upcaster gives.
+pub fn last<E, Via>(stored: Stored<'_>, upcast: impl UpcastTo<E, Via>, events: &mut Vec<E>) -> Result<(), DecodeError> {
+    upcast.upcast_to(events).map_err(|reason| DecodeError::upcast(stored, reason))
+}
+
+/// The service of this type. The engine has checked at its start that every handler finds its services.
+///
+/// # Panics
+/// When it was not given.
+#[must_use]
+pub fn service<S: ?Sized + Send + Sync + 'static>(context: &Context) -> &S {
+    match context.service() {
+        Ok(service) => service,
+        Err(missing) => panic!("{missing}"),
+    }
+}
+
+/// Folds an event through appliers of this form.
+pub fn fold<F, E: AppliedAs<F, A>, A>(event: &E, state: &mut A) {
+    event.apply_to(state);
+}
+
+/// One command of a block.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    /// Its registered name.
+    pub name: &'static str,
+    /// All of it.
+    pub descriptor: CommandDescriptor,
+}
+
+/// Describes the handler at `location`.
+#[must_use]
+pub const fn command<A: Handles<C>, C: Command>(location: Location, services: &'static [TypeRef]) -> Entry {
+    Entry { name: C::NAME, descriptor: CommandDescriptor::of::<A, C>(location, services) }
+}
+
+/// Whether the name is among those before.
+#[must_use]
+pub const fn is_taken(name: &str, earlier: &[&str]) -> bool {
+    let mut index = 0;
+    while index < earlier.len() {
+        if same(name.as_bytes(), earlier[index].as_bytes()) {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
+const fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut index = 0;
+    while index < a.len() {
+        if a[index] != b[index] {
+            return false;
+        }
+        index += 1;
+    }
+    true
+}
+
+/// The length of all parts together; the message of a panic in a constant has to be put together by hand.
+#[must_use]
+pub const fn text_len(parts: &[&str]) -> usize {
+    let (mut len, mut part) = (0, 0);
+    while part < parts.len() {
+        len += parts[part].len();
+        part += 1;
+    }
+    len
+}
+
+/// All parts together.
+#[must_use]
+pub const fn text_bytes<const N: usize>(parts: &[&str]) -> [u8; N] {
+    let mut bytes = [0; N];
+    let (mut at, mut part) = (0, 0);
+    while part < parts.len() {
+        let (from, mut index) = (parts[part].as_bytes(), 0);
+        while index < from.len() {
+            bytes[at] = from[index];
+            at += 1;
+            index += 1;
+        }
+        part += 1;
+    }
+    bytes
+}
+
+/// The bytes as text again.
+#[must_use]
+pub const fn text(bytes: &[u8]) -> &str {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(_) => "",
+    }
+}
