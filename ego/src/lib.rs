@@ -1,4 +1,5 @@
-//! ego: plain structs, enums and impl blocks in; a running, durable domain out.
+//! Plain structs, enums and impl blocks in; a running, durable domain out.
+#![doc = include_str!("../../README.md")]
 
 // The macros write `::ego::…`, here too.
 extern crate self as ego;
@@ -11,14 +12,13 @@ pub mod model;
 pub mod store;
 pub mod testing;
 
-pub use engine::Engine;
-pub use jiff::Timestamp;
-pub use testing::test;
-
 mod macros;
 
 pub use ego_derive::{Aggregate, Command, Event, apply, handle, handlers};
+pub use engine::Engine;
+pub use jiff::Timestamp;
 pub use model::{Aggregate, Command, Event};
+pub use testing::test;
 
 /// What a domain and its program need: `use ego::prelude::*`.
 pub mod prelude {

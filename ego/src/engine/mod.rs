@@ -29,6 +29,7 @@ pub use send::{AnyRejection, Dispatch, IntoRevision, Receipt, Sending};
 pub use start::{EngineBuilder, Party, StartError, StartProblem};
 pub use stop::StopError;
 
+use crate::message::StreamId;
 use crate::model::Aggregate;
 use crate::store::AnyStore;
 use place::{AnyPlace, Place};
@@ -116,6 +117,14 @@ impl Engine {
     #[must_use]
     pub fn active_aggregates(&self) -> usize {
         self.inner.places.values().map(|place| place.active()).sum()
+    }
+
+    /// The aggregates that are in memory, in order.
+    #[must_use]
+    pub fn active_streams(&self) -> Vec<StreamId> {
+        let mut streams: Vec<_> = self.inner.places.values().flat_map(|place| place.streams()).collect();
+        streams.sort_unstable();
+        streams
     }
 
     /// The store that the engine keeps everything in.

@@ -98,6 +98,9 @@ pub(super) trait AnyPlace: Any + Send + Sync {
 
     /// How many aggregates are active.
     fn active(&self) -> usize;
+
+    /// Which aggregates are active, in no order.
+    fn streams(&self) -> Vec<StreamId>;
 }
 
 impl<A: Aggregate> AnyPlace for Place<A> {
@@ -120,5 +123,10 @@ impl<A: Aggregate> AnyPlace for Place<A> {
 
     fn active(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+
+    fn streams(&self) -> Vec<StreamId> {
+        let in_shard = |shard: &Mutex<Shard<A>>| shard.lock().iter().map(|(_, cell)| cell.stream.clone()).collect::<Vec<_>>();
+        self.shards.iter().flat_map(in_shard).collect()
     }
 }

@@ -8,9 +8,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 
-/// A store in memory. Cloning shares it, so that two engines can work on one store; it is gone with the last clone.
+/// A store in memory. A clone is another connection to the same memory, so that two engines can work on one store: closing one
+/// leaves the others open. The memory is gone with the last of them.
 ///
 /// ```
 /// use ego::store::{MemoryStore, Store};
@@ -18,11 +20,18 @@ use tokio::sync::watch;
 /// let store = MemoryStore::new();
 /// assert!(!store.capabilities().persistent);
 /// ```
-#[derive(Clone)]
 pub struct MemoryStore {
     // Held only while a call copies what it needs, never across an await.
     inner: Arc<RwLock<Inner>>,
     head: Arc<watch::Sender<Option<Position>>>,
+    /// Of this connection.
+    closed: AtomicBool,
+}
+
+impl Clone for MemoryStore {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), head: Arc::clone(&self.head), closed: AtomicBool::new(false) }
+    }
 }
 
 #[derive(Default)]
@@ -34,7 +43,6 @@ struct Inner {
     names: BTreeSet<StreamId>,
     checkpoints: BTreeMap<String, Option<Position>>,
     types: BTreeSet<EventType>,
-    closed: bool,
 }
 
 #[derive(Default)]
@@ -74,17 +82,21 @@ impl MemoryStore {
     /// An empty store.
     #[must_use]
     pub fn new() -> Self {
-        Self { inner: Arc::default(), head: Arc::new(watch::Sender::new(None)) }
+        Self { inner: Arc::default(), head: Arc::new(watch::Sender::new(None)), closed: AtomicBool::new(false) }
+    }
+
+    fn is_open(&self) -> Result<(), StoreError> {
+        if self.closed.load(Ordering::Acquire) { Err(StoreError::Closed) } else { Ok(()) }
     }
 
     fn open<T>(&self, read: impl FnOnce(&Inner) -> T) -> Result<T, StoreError> {
-        let inner = self.inner.read();
-        if inner.closed { Err(StoreError::Closed) } else { Ok(read(&inner)) }
+        self.is_open()?;
+        Ok(read(&self.inner.read()))
     }
 
     fn change<T>(&self, write: impl FnOnce(&mut Inner) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let mut inner = self.inner.write();
-        if inner.closed { Err(StoreError::Closed) } else { write(&mut inner) }
+        self.is_open()?;
+        write(&mut self.inner.write())
     }
 }
 
@@ -234,10 +246,8 @@ impl Store for MemoryStore {
     }
 
     async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
+        self.is_open()?;
         let mut inner = self.inner.write();
-        if inner.closed {
-            return Err(StoreError::Closed);
-        }
         let mut broken = HashSet::new();
         let verdicts = batch.into_iter().map(|commit| inner.decide(commit, &mut broken)).collect();
         let head = inner.head();
@@ -324,7 +334,7 @@ impl Store for MemoryStore {
     async fn wait_for_head(&self, position: Option<Position>) -> Result<Position, StoreError> {
         let mut head = self.head.subscribe();
         loop {
-            self.open(|_| ())?;
+            self.is_open()?;
             if let Some(now) = *head.borrow_and_update()
                 && Some(now) > position
             {
@@ -455,7 +465,7 @@ impl Store for MemoryStore {
     }
 
     async fn close(&self) -> Result<(), StoreError> {
-        self.inner.write().closed = true;
+        self.closed.store(true, Ordering::Release);
         self.head.send_modify(|_| ());
         Ok(())
     }

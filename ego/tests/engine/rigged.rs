@@ -1,0 +1,153 @@
+//! A store in memory whose appends can be held up, refused or lost on the way back.
+
+use async_trait::async_trait;
+use ego::message::{CommandId, Position, Revision, StreamId};
+use ego::store::*;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::Semaphore;
+
+#[derive(Clone)]
+pub struct Rigged {
+    pub inner: MemoryStore,
+    /// One permit lets one append begin.
+    pub gate: Arc<Semaphore>,
+    /// How many commits each append held.
+    pub batches: Arc<Mutex<Vec<usize>>>,
+    /// So many appends record nothing and fail.
+    pub fail: Arc<AtomicUsize>,
+    /// So many appends record everything, but their answer is lost.
+    pub lose_answer: Arc<AtomicUsize>,
+    /// How many appends have begun.
+    pub begun: Arc<AtomicUsize>,
+}
+
+impl Rigged {
+    pub fn open() -> Self {
+        let rigged = Self::closed();
+        rigged.gate.add_permits(Semaphore::MAX_PERMITS / 2);
+        rigged
+    }
+
+    pub fn closed() -> Self {
+        Self {
+            inner: MemoryStore::new(),
+            gate: Arc::new(Semaphore::new(0)),
+            batches: Arc::default(),
+            fail: Arc::default(),
+            lose_answer: Arc::default(),
+            begun: Arc::default(),
+        }
+    }
+
+    pub fn let_through(&self, appends: usize) {
+        self.gate.add_permits(appends);
+    }
+
+    pub async fn wait_until_begun(&self, appends: usize) {
+        crate::until(|| self.begun.load(Ordering::SeqCst) >= appends).await;
+    }
+
+    pub fn batch_sizes(&self) -> Vec<usize> {
+        self.batches.lock().unwrap().clone()
+    }
+}
+
+fn take(counter: &AtomicUsize) -> bool {
+    counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+}
+
+fn broken() -> StoreError {
+    StoreError::io("writing", std::io::Error::other("rigged"))
+}
+
+#[async_trait]
+impl Store for Rigged {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+    async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
+        self.batches.lock().unwrap().push(batch.len());
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        self.gate.acquire().await.unwrap().forget();
+        if take(&self.fail) {
+            return Err(broken());
+        }
+        let verdicts = self.inner.append(batch).await;
+        if take(&self.lose_answer) { Err(broken()) } else { verdicts }
+    }
+    async fn find_command(&self, stream: &StreamId, id: &CommandId) -> Result<Option<Committed>, StoreError> {
+        self.inner.find_command(stream, id).await
+    }
+    async fn stream_head(&self, stream: &StreamId) -> Result<Option<StreamHead>, StoreError> {
+        self.inner.stream_head(stream).await
+    }
+    async fn read_stream(
+        &self,
+        stream: &StreamId,
+        from: Option<Revision>,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Page<RecordedEvent, Revision>, StoreError> {
+        self.inner.read_stream(stream, from, direction, limit).await
+    }
+    async fn read_log(
+        &self,
+        after: Option<Position>,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Page<RecordedEvent, Position>, StoreError> {
+        self.inner.read_log(after, filter, limit).await
+    }
+    async fn head(&self) -> Result<Option<Position>, StoreError> {
+        self.inner.head().await
+    }
+    async fn wait_for_head(&self, position: Option<Position>) -> Result<Position, StoreError> {
+        self.inner.wait_for_head(position).await
+    }
+    async fn list_streams(
+        &self,
+        kind: Option<&str>,
+        after: Option<&StreamId>,
+        limit: usize,
+    ) -> Result<Page<StreamHead, StreamId>, StoreError> {
+        self.inner.list_streams(kind, after, limit).await
+    }
+    async fn event_types(&self) -> Result<Vec<EventType>, StoreError> {
+        self.inner.event_types().await
+    }
+    async fn save_snapshot(&self, stream: &StreamId, snapshot: Snapshot) -> Result<(), StoreError> {
+        self.inner.save_snapshot(stream, snapshot).await
+    }
+    async fn load_snapshot(&self, stream: &StreamId) -> Result<Option<Snapshot>, StoreError> {
+        self.inner.load_snapshot(stream).await
+    }
+    async fn delete_snapshot(&self, stream: &StreamId) -> Result<(), StoreError> {
+        self.inner.delete_snapshot(stream).await
+    }
+    async fn load_state(&self, stream: &StreamId) -> Result<Option<StoredState>, StoreError> {
+        self.inner.load_state(stream).await
+    }
+    async fn save_checkpoint(&self, consumer: &str, position: Option<Position>) -> Result<(), StoreError> {
+        self.inner.save_checkpoint(consumer, position).await
+    }
+    async fn load_checkpoint(&self, consumer: &str) -> Result<Option<Position>, StoreError> {
+        self.inner.load_checkpoint(consumer).await
+    }
+    async fn list_checkpoints(&self) -> Result<Vec<(String, Option<Position>)>, StoreError> {
+        self.inner.list_checkpoints().await
+    }
+    async fn delete_checkpoint(&self, consumer: &str) -> Result<(), StoreError> {
+        self.inner.delete_checkpoint(consumer).await
+    }
+    async fn delete_up_to(&self, stream: &StreamId, revision: Revision) -> Result<(), StoreError> {
+        self.inner.delete_up_to(stream, revision).await
+    }
+    async fn erase(&self, stream: &StreamId) -> Result<(), StoreError> {
+        self.inner.erase(stream).await
+    }
+    async fn close(&self) -> Result<(), StoreError> {
+        self.inner.close().await
+    }
+}

@@ -1,0 +1,117 @@
+//! The domain of these tests: something that counts, and everything that can go wrong with it.
+
+use ego::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::Semaphore;
+
+#[derive(Event, Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum TallyEvent {
+    Counted { by: u64 },
+    Stamped { id: String, time: String },
+    Poisoned,
+}
+
+#[derive(Command, Serialize, Deserialize)]
+pub struct Count {
+    pub by: u64,
+}
+#[derive(Command, Serialize, Deserialize)]
+pub struct CountMany {
+    pub times: u64,
+}
+/// Only while the total is below the limit.
+#[derive(Command, Serialize, Deserialize)]
+pub struct CountBelow {
+    pub limit: u64,
+}
+/// Replies the total and records nothing.
+#[derive(Command, Serialize, Deserialize)]
+pub struct Peek;
+#[derive(Command, Serialize, Deserialize)]
+pub struct Stamp;
+#[derive(Command, Serialize, Deserialize)]
+pub struct Panic;
+/// Records an event that the applier cannot take.
+#[derive(Command, Serialize, Deserialize)]
+pub struct Poison;
+/// Counts once a permit is there.
+#[derive(Command, Serialize, Deserialize)]
+pub struct CountWhenLet;
+
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("the total is {total} already")]
+pub struct TooMany {
+    pub total: u64,
+}
+
+/// What [`CountWhenLet`] waits for.
+pub struct Signal {
+    pub permits: Semaphore,
+    pub waiting: AtomicUsize,
+}
+
+impl Signal {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self { permits: Semaphore::new(0), waiting: AtomicUsize::new(0) })
+    }
+
+    pub async fn wait_until_waiting(&self, handlers: usize) {
+        crate::until(|| self.waiting.load(Ordering::SeqCst) >= handlers).await;
+    }
+}
+
+#[derive(Aggregate, Default, Debug, PartialEq)]
+#[aggregate(name = "tally", event = TallyEvent)]
+pub struct Tally {
+    pub total: u64,
+    pub events: u64,
+}
+
+#[ego::handlers]
+impl Tally {
+    #[handle]
+    fn count(&self, cmd: Count) -> Result<Decision<TallyEvent, u64>, std::convert::Infallible> {
+        Ok(emit(TallyEvent::Counted { by: cmd.by }).reply(self.total + cmd.by))
+    }
+    #[handle]
+    fn count_many(&self, cmd: &CountMany) -> Result<Vec<TallyEvent>, String> {
+        Ok((0..cmd.times).map(|_| TallyEvent::Counted { by: 1 }).collect())
+    }
+    #[handle]
+    fn count_below(&self, cmd: CountBelow) -> Result<TallyEvent, TooMany> {
+        if self.total < cmd.limit { Ok(TallyEvent::Counted { by: 1 }) } else { Err(TooMany { total: self.total }) }
+    }
+    #[handle]
+    fn peek(&self, _: Peek) -> Result<Decision<TallyEvent, u64>, String> {
+        Ok(Decision::nothing().reply(self.total))
+    }
+    #[handle]
+    fn stamp(&self, _: Stamp, context: &Context) -> Result<TallyEvent, String> {
+        Ok(TallyEvent::Stamped { id: context.id().to_owned(), time: context.time().to_string() })
+    }
+    #[handle]
+    fn panic(&self, _: Panic) -> Result<(), String> {
+        panic!("as told")
+    }
+    #[handle]
+    fn poison(&self, _: Poison) -> Result<TallyEvent, String> {
+        Ok(TallyEvent::Poisoned)
+    }
+    #[handle]
+    async fn count_when_let(&self, _: CountWhenLet, signal: &Signal) -> Result<TallyEvent, String> {
+        signal.waiting.fetch_add(1, Ordering::SeqCst);
+        signal.permits.acquire().await.map_err(|error| error.to_string())?.forget();
+        Ok(TallyEvent::Counted { by: 1 })
+    }
+    #[apply]
+    fn apply(&mut self, event: &TallyEvent) {
+        self.events += 1;
+        match event {
+            TallyEvent::Counted { by } => self.total += by,
+            TallyEvent::Stamped { .. } => {}
+            TallyEvent::Poisoned => panic!("poison"),
+        }
+    }
+}
