@@ -1,0 +1,190 @@
+//! A small bank: imports a ledger into event-sourced accounts, and shows balances, statements and histories.
+//!
+//! ```text
+//! cargo run -p bank                                           # the tour: a small ledger, a statement, and the store reopened
+//! cargo run -p bank -- import FILE --store DIR --clients 64   # a ledger of your own
+//! cargo run -p bank -- balances --store DIR
+//! cargo run -p bank -- statement 25 --store DIR
+//! cargo run -p bank -- history 25 --store DIR
+//! cargo run -p bank -- send 25 Freeze '{"reason":"lost card"}' --store DIR
+//! ```
+//!
+//! Read `account.rs` first: it is the whole domain. Then `import.rs`, which sends the commands, and `show.rs`, which reads.
+//!
+//! Exit codes: 0 when all went well, 1 for a failure, 2 when rows of a ledger were bad.
+
+#![allow(unreachable_pub, reason = "nothing is outside of a program: `pub` means here what it means in a library")]
+
+mod account;
+mod demo;
+mod import;
+mod ledger;
+mod money;
+mod show;
+
+use account::Account;
+use clap::{Args, Parser, Subcommand};
+use ego::message::MetadataDraft;
+use ego::prelude::*;
+use ego_sled::SledStore;
+use ledger::Ledger;
+use std::error::Error;
+use std::fs::File;
+use std::io::{self, BufReader, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Anything that ends the program early.
+pub type Failure = Box<dyn Error + Send + Sync>;
+
+const BAD_ROWS: u8 = 2;
+
+/// A small bank on ego. Without a command, it shows what it can do.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Books all rows of a ledger. What was booked before is not booked again.
+    Import {
+        file: PathBuf,
+        #[command(flatten)]
+        at: At,
+        /// How many commands may be under way at once.
+        #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=4096))]
+        clients: u16,
+    },
+    /// Prints the balances of all accounts.
+    Balances {
+        #[command(flatten)]
+        at: At,
+    },
+    /// Prints the movements of an account.
+    Statement {
+        account: u64,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Prints all events of an account, as JSON lines.
+    History {
+        account: u64,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Sends any command to an account, by its name, and prints the answer: Open, Deposit, Withdraw, Freeze, Unfreeze, Close.
+    Send {
+        account: u64,
+        command: String,
+        /// The command's content.
+        #[arg(default_value = "{}", value_parser = json)]
+        json: serde_json::Value,
+        #[command(flatten)]
+        at: At,
+    },
+}
+
+fn json(text: &str) -> serde_json::Result<serde_json::Value> {
+    serde_json::from_str(text)
+}
+
+#[derive(Args)]
+struct At {
+    /// The folder of the store.
+    #[arg(long, value_name = "DIR")]
+    store: PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(code) => code,
+        // Whoever reads has read enough: `bank history 25 --store DIR | head`.
+        Err(failure) if is_broken_pipe(&*failure) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Nothing can be done about a standard error that is closed.
+            let _ = writeln!(io::stderr(), "error: {}", with_causes(&*failure));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
+    let mut out = io::stdout().lock();
+    let Some(action) = arguments.action else {
+        demo::run(&mut out).await?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let (Action::Import { at, .. }
+    | Action::Balances { at }
+    | Action::Statement { at, .. }
+    | Action::History { at, .. }
+    | Action::Send { at, .. }) = &action;
+    if !matches!(action, Action::Import { .. } | Action::Send { .. }) && !at.store.is_dir() {
+        return Err(format!("there is no store in {}: `bank import` makes one", at.store.display()).into());
+    }
+    let engine = open(&at.store).await?;
+    let outcome = perform(&engine, &action, &mut out).await;
+    let stopped = close(&engine).await;
+    let code = outcome?;
+    stopped?;
+    out.flush()?;
+    Ok(code)
+}
+
+/// The bank, running on a store in this folder.
+pub async fn open(folder: &Path) -> Result<Engine, Failure> {
+    Ok(Engine::builder().store(SledStore::open(folder)?).start().await?)
+}
+
+/// Finishes what is under way, and lets go of the store.
+pub async fn close(engine: &Engine) -> Result<(), Failure> {
+    Ok(engine.stop(Duration::from_secs(30)).await?)
+}
+
+async fn perform(engine: &Engine, action: &Action, out: &mut impl Write) -> Result<ExitCode, Failure> {
+    match action {
+        Action::Import { file, clients, .. } => return import_file(engine, file, (*clients).into(), out).await,
+        Action::Balances { .. } => show::balances(engine, out).await?,
+        Action::Statement { account, .. } => show::statement(engine, *account, out).await?,
+        Action::History { account, .. } => show::history(engine, *account, out).await?,
+        Action::Send { account, command, json, .. } => {
+            let sending = engine.dispatch(Account::KIND, account.to_string(), command, json.clone());
+            let receipt = sending.metadata(MetadataDraft::new().actor("teller")).await?;
+            writeln!(out, "{}", receipt.reply)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn import_file(engine: &Engine, file: &Path, clients: usize, out: &mut impl Write) -> Result<ExitCode, Failure> {
+    let ledger = Ledger::new(BufReader::new(File::open(file).map_err(|error| format!("{}: {error}", file.display()))?));
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let watched = io::stderr().is_terminal();
+    let tally = import::import(engine, ledger, &name, clients, |tally, bad| {
+        let mut err = io::stderr().lock();
+        let _ = match bad {
+            Some(bad) => writeln!(err, "{bad}"),
+            None if watched && tally.rows % 1000 == 0 => write!(err, "{} rows\r", tally.rows),
+            None => Ok(()),
+        };
+    })
+    .await?;
+    writeln!(out, "{tally}")?;
+    Ok(if tally.bad == 0 { ExitCode::SUCCESS } else { ExitCode::from(BAD_ROWS) })
+}
+
+fn is_broken_pipe(failure: &(dyn Error + Send + Sync + 'static)) -> bool {
+    failure.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// An error and what led to it, on one line.
+fn with_causes(error: &dyn Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {}", with_causes(cause)),
+        None => error.to_string(),
+    }
+}
