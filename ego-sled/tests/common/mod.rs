@@ -1,5 +1,5 @@
 //! The one place where the tests touch the store: short ways to build commits, to run a future, and to look at everything there is.
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 use bytes::Bytes;
 use ego::message::{CommandId, Expected, Metadata, Position, Revision, StreamId};

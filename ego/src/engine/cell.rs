@@ -5,12 +5,15 @@
 
 use super::committer::Lineage;
 use super::drive::drive;
+use super::error::panic_message;
 use super::shared::Shared;
 use crate::message::{Revision, StreamId};
 use crate::model::Aggregate;
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use parking_lot::{Mutex, MutexGuard};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Semaphore;
@@ -34,6 +37,28 @@ pub(super) struct Seat<A> {
     pub(super) core: Option<Box<Core<A>>>,
     /// Of the core, or of the one before it while that has commits under way.
     pub(super) lineage: Arc<Lineage>,
+    /// How many commands have had their turn.
+    turns: u64,
+}
+
+/// A command's place among those that had their turn: what it keeps when it has to decide again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Turn(u64);
+
+impl<A> Seat<A> {
+    fn new() -> Self {
+        Self { core: None, lineage: Lineage::at(None), turns: 0 }
+    }
+
+    /// Forgets the state, which is not the recorded one.
+    pub(super) fn reset(&mut self) {
+        (self.core, self.lineage) = (None, Lineage::at(None));
+    }
+
+    pub(super) fn next_turn(&mut self) -> Turn {
+        self.turns += 1;
+        Turn(self.turns)
+    }
 }
 
 pub(super) struct Cell<A: Aggregate> {
@@ -51,7 +76,7 @@ struct Inner<A: Aggregate> {
     seat: Option<Seat<A>>,
     queue: VecDeque<Box<dyn Job<A>>>,
     /// Commands that have to decide again, before those of the queue and in their order. They gave their slot back.
-    again: VecDeque<Box<dyn Job<A>>>,
+    again: BTreeMap<Turn, Box<dyn Job<A>>>,
     /// Sent away: whoever still holds the cell looks the aggregate up again.
     retired: bool,
 }
@@ -61,13 +86,13 @@ impl<A: Aggregate> Cell<A> {
     const TURNS: u32 = 32;
 
     pub(super) fn new(stream: StreamId, shared: Arc<Shared>) -> Arc<Self> {
-        let seat = Seat { core: None, lineage: Lineage::at(None) };
+        let seat = Seat::new();
         Arc::new(Self {
             stream,
             slots: Semaphore::new(shared.limits.mailbox),
             last_used: AtomicU64::new(shared.uptime()),
             shared,
-            inner: Mutex::new(Inner { seat: Some(seat), queue: VecDeque::new(), again: VecDeque::new(), retired: false }),
+            inner: Mutex::new(Inner { seat: Some(seat), queue: VecDeque::new(), again: BTreeMap::new(), retired: false }),
         })
     }
 
@@ -83,10 +108,10 @@ impl<A: Aggregate> Cell<A> {
         Ok(())
     }
 
-    /// Puts a command that has to decide again before those that wait.
-    pub(super) fn resubmit(self: &Arc<Self>, job: Box<dyn Job<A>>) {
+    /// Puts a command that has to decide again before those that wait for their first turn.
+    pub(super) fn resubmit(self: &Arc<Self>, turn: Turn, job: Box<dyn Job<A>>) {
         let mut inner = self.inner.lock();
-        inner.again.push_back(job);
+        inner.again.insert(turn, job);
         self.run_if_free(inner);
     }
 
@@ -126,7 +151,7 @@ impl<A: Aggregate> Run<A> {
         for turns in 1u32.. {
             let job = {
                 let mut inner = self.cell.inner.lock();
-                if let Some(job) = inner.again.pop_front() {
+                if let Some((_, job)) = inner.again.pop_first() {
                     job
                 } else if let Some(job) = inner.queue.pop_front() {
                     self.cell.slots.add_permits(1);
@@ -137,8 +162,13 @@ impl<A: Aggregate> Run<A> {
                 }
             };
             let Self { cell, seat } = &mut self;
-            if let Some(seat) = seat {
-                job.run(cell, seat).await;
+            if let Some(seat) = seat
+                && let Err(panic) = AssertUnwindSafe(job.run(cell, seat)).catch_unwind().await
+            {
+                // What a handler or an applier may do is caught where it is called; this is the last net.
+                tracing::error!(stream = %cell.stream, message = &*panic_message(&*panic), "a command panicked outside of its handler");
+                seat.lineage.settle().await;
+                seat.reset();
             }
             if turns % Cell::<A>::TURNS == 0 {
                 tokio::task::yield_now().await;
@@ -152,7 +182,7 @@ impl<A: Aggregate> Drop for Run<A> {
     fn drop(&mut self) {
         if let Some(seat) = self.seat.take() {
             let mut inner = self.cell.inner.lock();
-            inner.seat = Some(Seat { core: None, lineage: seat.lineage });
+            inner.seat = Some(Seat { core: None, ..seat });
             let waiting = (std::mem::take(&mut inner.again), std::mem::take(&mut inner.queue));
             drop(inner);
             self.cell.slots.add_permits(waiting.1.len());

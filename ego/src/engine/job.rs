@@ -1,6 +1,6 @@
 //! One command on its way through an aggregate: decide, encode, commit, answer.
 
-use super::cell::{Cell, Core, Job, Seat};
+use super::cell::{Cell, Core, Job, Seat, Turn};
 use super::committer::{Lineage, Want};
 use super::error::{CommandError, panic_message};
 use super::place::Place;
@@ -91,6 +91,7 @@ struct Rest<A: Aggregate, C: HandledBy<A>> {
     order: Order,
     place: Arc<Place<A>>,
     answerer: Answerer<A, C>,
+    turn: Option<Turn>,
     /// How often the command decided on a state that was not the recorded one.
     attempts: u32,
     _pass: Pass,
@@ -98,10 +99,10 @@ struct Rest<A: Aggregate, C: HandledBy<A>> {
 
 impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
     pub(super) fn new(command: C, order: Order, place: Arc<Place<A>>, answerer: Answerer<A, C>, pass: Pass) -> Box<Self> {
-        Box::new(Self { command, rest: Rest { order, place, answerer, attempts: 0, _pass: pass } })
+        Box::new(Self { command, rest: Rest { order, place, answerer, turn: None, attempts: 0, _pass: pass } })
     }
 
-    async fn go(self, cell: &Arc<Cell<A>>, seat: &mut Seat<A>) {
+    async fn go(mut self, cell: &Arc<Cell<A>>, seat: &mut Seat<A>) {
         let shared = &cell.shared;
         if self.rest.answerer.is_closed() {
             return;
@@ -113,14 +114,15 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
             let error = self.rest.order.timed_out();
             return self.rest.answer(Err(error));
         }
+        let turn = *self.rest.turn.get_or_insert_with(|| seat.next_turn());
         if seat.lineage.is_broken() {
-            return self.stand_behind_those_before(cell, seat).await;
+            return self.stand_behind_those_before(turn, cell, seat).await;
         }
         if self.rest.order.own_id {
             if seat.lineage.awaits(self.rest.order.id()) {
                 seat.lineage.settle().await;
                 if seat.lineage.is_broken() {
-                    return self.stand_behind_those_before(cell, seat).await;
+                    return self.stand_behind_those_before(turn, cell, seat).await;
                 }
             }
             match shared.store.find_command(&cell.stream, self.rest.order.id()).await {
@@ -138,12 +140,12 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
         }
     }
 
-    /// The aggregate's state in memory is not the recorded one. Those commands that relied on it come back as they are answered; this
-    /// one came after them.
-    async fn stand_behind_those_before(self, cell: &Arc<Cell<A>>, seat: &mut Seat<A>) {
+    /// The aggregate's state in memory is not the recorded one. Those commands that relied on it come back as they are answered, and
+    /// keep their turns.
+    async fn stand_behind_those_before(self, turn: Turn, cell: &Arc<Cell<A>>, seat: &mut Seat<A>) {
         seat.lineage.settle().await;
-        *seat = Seat { core: None, lineage: Lineage::at(None) };
-        cell.resubmit(Box::new(self));
+        seat.reset();
+        cell.resubmit(turn, Box::new(self));
     }
 
     /// Takes the state out of the seat, replayed first if it is not there.
@@ -197,7 +199,8 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
             rest.answer_when_durable(cell, lineage, copy, Ok(receipt));
             return Ok(());
         }
-        match rest.commit(cell, core.revision, &events, &reply) {
+        let commit = AssertUnwindSafe(|| rest.commit(cell, core.revision, &events, &reply));
+        match std::panic::catch_unwind(commit).unwrap_or_else(|panic| Err(panicked(&*panic))) {
             Ok(commit) => rest.record(cell, core, lineage, copy, commit, events, reply).await,
             Err(error) => {
                 rest.answer(Err(error));
@@ -221,7 +224,8 @@ struct Copy(Option<Vec<u8>>);
 
 impl Copy {
     fn of<A: Aggregate, C: Command>(command: &C, cell: &Cell<A>) -> Self {
-        Self(cell.shared.codecs.write.encode(command).ok())
+        let encode = AssertUnwindSafe(|| cell.shared.codecs.write.encode(command).ok());
+        Self(std::panic::catch_unwind(encode).unwrap_or_default())
     }
 }
 
@@ -382,11 +386,11 @@ impl<A: Aggregate, C: HandledBy<A>> Rest<A, C> {
     /// Decides again on the recorded state, unless that was tried often enough: `error` is the answer then.
     fn again(mut self, cell: &Arc<Cell<A>>, copy: Copy, error: CommandError<C::Error>) {
         let command = copy.0.and_then(|bytes| cell.shared.codecs.write.decode::<C>(&bytes).ok());
-        match command {
-            Some(command) if self.attempts < cell.shared.limits.conflict_retries => {
+        match (command, self.turn) {
+            (Some(command), Some(turn)) if self.attempts < cell.shared.limits.conflict_retries => {
                 self.attempts += 1;
                 self.order.ticket.reopen();
-                cell.resubmit(Box::new(CommandJob { command, rest: self }));
+                cell.resubmit(turn, Box::new(CommandJob { command, rest: self }));
             }
             _ => self.answer(Err(error)),
         }

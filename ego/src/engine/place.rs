@@ -61,7 +61,8 @@ impl<A: Aggregate> Place<A> {
         let cell = Cell::new(self.stream(id)?, Arc::clone(&self.shared));
         shard.put(id.into(), Arc::clone(&cell));
         while shard.len() > self.shard_limit {
-            let oldest = shard.iter().rev().take(Self::LOOKS).find(|(_, cell)| cell.try_retire(None));
+            // Never the new one, which stands first.
+            let oldest = shard.iter().skip(1).rev().take(Self::LOOKS).find(|(_, cell)| cell.try_retire(None));
             let Some(id) = oldest.map(|(id, _)| Arc::clone(id)) else { break };
             shard.pop(&id);
         }

@@ -124,6 +124,18 @@ async fn an_event_that_its_applier_cannot_take_is_never_recorded() {
 }
 
 #[tokio::test]
+async fn an_event_that_cannot_be_written_is_that_commands_error_alone() {
+    let (engine, _) = engine_on(MemoryStore::new()).await;
+    engine.send::<Tally>("a", Count { by: 1 }).await.unwrap();
+    let error = engine.send::<Tally>("a", Write { text: "fail".into() }).await.unwrap_err();
+    assert!(matches!(&error, CommandError::Codec { what, encoding: true, .. } if &**what == "Written"), "{error}");
+    let error = engine.send::<Tally>("a", Write { text: "panic".into() }).await.unwrap_err();
+    assert!(matches!(&error, CommandError::Panicked { message } if &**message == "while writing"), "{error}");
+    let written = engine.send::<Tally>("a", Write { text: "well".into() }).await.unwrap();
+    assert_eq!(written.revision, Revision::new(2));
+}
+
+#[tokio::test]
 async fn an_expected_revision_is_checked_before_the_handler() {
     let (engine, _) = engine_on(MemoryStore::new()).await;
     engine.send::<Tally>("a", Count { by: 1 }).expect(Expected::NoStream).await.unwrap();

@@ -11,6 +11,21 @@ pub enum TallyEvent {
     Counted { by: u64 },
     Stamped { id: String, time: String },
     Poisoned,
+    Written { text: Fussy },
+}
+
+/// A text that cannot always be written.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Fussy(pub String);
+
+impl Serialize for Fussy {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &*self.0 {
+            "fail" => Err(serde::ser::Error::custom("it cannot be written")),
+            "panic" => panic!("while writing"),
+            text => serializer.serialize_str(text),
+        }
+    }
 }
 
 #[derive(Command, Serialize, Deserialize)]
@@ -36,6 +51,11 @@ pub struct Panic;
 /// Records an event that the applier cannot take.
 #[derive(Command, Serialize, Deserialize)]
 pub struct Poison;
+/// Records a text that cannot always be written.
+#[derive(Command, Serialize, Deserialize)]
+pub struct Write {
+    pub text: String,
+}
 /// Counts once a permit is there.
 #[derive(Command, Serialize, Deserialize)]
 pub struct CountWhenLet;
@@ -100,6 +120,10 @@ impl Tally {
         Ok(TallyEvent::Poisoned)
     }
     #[handle]
+    fn write(&self, cmd: Write) -> Result<TallyEvent, String> {
+        Ok(TallyEvent::Written { text: Fussy(cmd.text) })
+    }
+    #[handle]
     async fn count_when_let(&self, _: CountWhenLet, signal: &Signal) -> Result<TallyEvent, String> {
         signal.waiting.fetch_add(1, Ordering::SeqCst);
         signal.permits.acquire().await.map_err(|error| error.to_string())?.forget();
@@ -110,7 +134,7 @@ impl Tally {
         self.events += 1;
         match event {
             TallyEvent::Counted { by } => self.total += by,
-            TallyEvent::Stamped { .. } => {}
+            TallyEvent::Stamped { .. } | TallyEvent::Written { .. } => {}
             TallyEvent::Poisoned => panic!("poison"),
         }
     }
