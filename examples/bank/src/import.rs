@@ -37,21 +37,13 @@ pub struct Tally {
 }
 
 impl Tally {
-    fn booked(&mut self, receipt: &Receipt<Answer>) -> Option<BadRow> {
-        self.rows += 1;
+    fn booked(&mut self, receipt: &Receipt<Answer>) {
         let count = match receipt.reply {
             _ if receipt.repeated => &mut self.repeated,
             Answer::Done { .. } => &mut self.applied,
             Answer::Declined { .. } => &mut self.declined,
         };
         *count += 1;
-        None
-    }
-
-    fn bad(&mut self, row: BadRow) -> Option<BadRow> {
-        self.rows += 1;
-        self.bad += 1;
-        Some(row)
     }
 }
 
@@ -119,17 +111,22 @@ pub async fn import(
 
     let (mut tally, mut end) = (Tally::default(), None);
     while let Some(report) = answers.recv().await {
-        let bad = match report {
+        let mut bad_row = None;
+        match report {
             Report::Booked(receipt) => tally.booked(&receipt),
-            Report::Bad(row) => tally.bad(row),
+            Report::Bad(row) => {
+                tally.bad += 1;
+                bad_row = Some(row);
+            }
             Report::End(error) => {
                 // Whoever still has something to say finds nobody there, and ends.
                 answers.close();
                 end.get_or_insert(error);
                 continue;
             }
-        };
-        heard(&tally, bad.as_ref());
+        }
+        tally.rows += 1;
+        heard(&tally, bad_row.as_ref());
     }
     reader.await?;
     while let Some(accounts) = tasks.join_next().await {

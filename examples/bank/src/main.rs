@@ -27,6 +27,7 @@ use clap::{Args, Parser, Subcommand};
 use ego::message::MetadataDraft;
 use ego::prelude::*;
 use ego_sled::SledStore;
+use import::{BadRow, Tally};
 use ledger::Ledger;
 use std::error::Error;
 use std::fs::File;
@@ -98,6 +99,16 @@ struct At {
     store: PathBuf,
 }
 
+impl At {
+    /// What only reads shall not make a store.
+    fn existing(&self) -> Result<&Path, Failure> {
+        if self.store.is_dir() {
+            return Ok(&self.store);
+        }
+        Err(format!("there is no store in {}: `bank import` makes one", self.store.display()).into())
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
@@ -114,25 +125,43 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let mut out = io::stdout().lock();
-    let Some(action) = arguments.action else {
-        demo::run(&mut out).await?;
-        return Ok(ExitCode::SUCCESS);
-    };
-    let (Action::Import { at, .. }
-    | Action::Balances { at }
-    | Action::Statement { at, .. }
-    | Action::History { at, .. }
-    | Action::Send { at, .. }) = &action;
-    if !matches!(action, Action::Import { .. } | Action::Send { .. }) && !at.store.is_dir() {
-        return Err(format!("there is no store in {}: `bank import` makes one", at.store.display()).into());
+    match arguments.action {
+        None => demo::run(&mut out).await?,
+        Some(Action::Import { file, at, clients }) => {
+            // First, so that a name with a slip of the pen makes no store.
+            let ledger = File::open(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            let tally = on_store(&at.store, async |engine| import_file(engine, ledger, &name, clients.into()).await).await?;
+            writeln!(out, "{tally}")?;
+            if tally.bad > 0 {
+                return Ok(ExitCode::from(BAD_ROWS));
+            }
+        }
+        Some(Action::Balances { at }) => {
+            on_store(at.existing()?, async |engine| show::balances(engine, &mut out).await).await?;
+        }
+        Some(Action::Statement { account, at }) => {
+            on_store(at.existing()?, async |engine| show::statement(engine, account, &mut out).await).await?;
+        }
+        Some(Action::History { account, at }) => {
+            on_store(at.existing()?, async |engine| show::history(engine, account, &mut out).await).await?;
+        }
+        Some(Action::Send { account, command, json, at }) => {
+            let reply = on_store(&at.store, async |engine| send(engine, account, &command, json).await).await?;
+            writeln!(out, "{reply}")?;
+        }
     }
-    let engine = open(&at.store).await?;
-    let outcome = perform(&engine, &action, &mut out).await;
-    let stopped = close(&engine).await;
-    let code = outcome?;
-    stopped?;
-    out.flush()?;
-    Ok(code)
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Does something with the bank on this store, and closes it whatever came of it.
+async fn on_store<T>(folder: &Path, work: impl AsyncFnOnce(&Engine) -> Result<T, Failure>) -> Result<T, Failure> {
+    let engine = open(folder).await?;
+    let outcome = work(&engine).await;
+    let closed = close(&engine).await;
+    let outcome = outcome?;
+    closed?;
+    Ok(outcome)
 }
 
 /// The bank, running on a store in this folder.
@@ -145,36 +174,24 @@ pub async fn close(engine: &Engine) -> Result<(), Failure> {
     Ok(engine.stop(Duration::from_secs(30)).await?)
 }
 
-async fn perform(engine: &Engine, action: &Action, out: &mut impl Write) -> Result<ExitCode, Failure> {
-    match action {
-        Action::Import { file, clients, .. } => return import_file(engine, file, (*clients).into(), out).await,
-        Action::Balances { .. } => show::balances(engine, out).await?,
-        Action::Statement { account, .. } => show::statement(engine, *account, out).await?,
-        Action::History { account, .. } => show::history(engine, *account, out).await?,
-        Action::Send { account, command, json, .. } => {
-            let sending = engine.dispatch(Account::KIND, account.to_string(), command, json.clone());
-            let receipt = sending.metadata(MetadataDraft::new().actor("teller")).await?;
-            writeln!(out, "{}", receipt.reply)?;
-        }
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn import_file(engine: &Engine, file: &Path, clients: usize, out: &mut impl Write) -> Result<ExitCode, Failure> {
-    let ledger = Ledger::new(BufReader::new(File::open(file).map_err(|error| format!("{}: {error}", file.display()))?));
-    let name = file.file_name().unwrap_or_default().to_string_lossy();
+async fn import_file(engine: &Engine, ledger: File, name: &str, clients: usize) -> Result<Tally, Failure> {
     let watched = io::stderr().is_terminal();
-    let tally = import::import(engine, ledger, &name, clients, |tally, bad| {
+    let heard = |tally: &Tally, bad: Option<&BadRow>| {
         let mut err = io::stderr().lock();
+        // An import is not given up because nobody watches it.
         let _ = match bad {
             Some(bad) => writeln!(err, "{bad}"),
-            None if watched && tally.rows % 1000 == 0 => write!(err, "{} rows\r", tally.rows),
+            None if watched && tally.rows.is_multiple_of(1000) => write!(err, "{} rows\r", tally.rows),
             None => Ok(()),
         };
-    })
-    .await?;
-    writeln!(out, "{tally}")?;
-    Ok(if tally.bad == 0 { ExitCode::SUCCESS } else { ExitCode::from(BAD_ROWS) })
+    };
+    Ok(import::import(engine, Ledger::new(BufReader::new(ledger)), name, clients, heard).await?)
+}
+
+/// Sends a command by its name: what an HTTP endpoint would do.
+async fn send(engine: &Engine, account: u64, command: &str, json: serde_json::Value) -> Result<serde_json::Value, Failure> {
+    let sending = engine.dispatch(Account::KIND, account.to_string(), command, json);
+    Ok(sending.metadata(MetadataDraft::new().actor("teller")).await?.reply)
 }
 
 fn is_broken_pipe(failure: &(dyn Error + Send + Sync + 'static)) -> bool {

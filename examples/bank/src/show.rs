@@ -3,7 +3,11 @@
 use crate::Failure;
 use crate::account::{Account, AccountEvent, Details, Status};
 use crate::money::Money;
+use ego::Timestamp;
+use ego::engine::RecordedJson;
+use ego::message::{Metadata, Position, Revision};
 use ego::prelude::*;
+use serde::Serialize;
 use std::io::Write;
 
 /// All accounts by number: each is folded from its events.
@@ -79,24 +83,27 @@ fn text(details: &Details) -> String {
     parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ")
 }
 
+#[derive(Serialize)]
+struct Line<'r> {
+    revision: Revision,
+    position: Position,
+    time: Timestamp,
+    name: &'r str,
+    content: serde_json::Value,
+    metadata: &'r Metadata,
+}
+
 /// What an auditor reads: every event with its places and metadata, as JSON lines. It asks by name, as a tool would that knows no
 /// types.
 pub async fn history(engine: &Engine, number: u64, out: &mut impl Write) -> Result<(), Failure> {
     let mut history = engine.history_by_name(Account::KIND, number.to_string())?;
     let mut empty = true;
     while let Some(recorded) = history.next().await {
-        let recorded = recorded?;
         empty = false;
-        for (name, content) in recorded.events {
-            let line = serde_json::json!({
-                "revision": recorded.revision,
-                "position": recorded.position,
-                "time": recorded.metadata.time,
-                "name": name,
-                "content": content,
-                "metadata": recorded.metadata,
-            });
-            writeln!(out, "{line}")?;
+        let RecordedJson { events, revision, position, metadata, .. } = recorded?;
+        for (name, content) in events {
+            let line = Line { revision, position, time: metadata.time, name, content, metadata: &metadata };
+            writeln!(out, "{}", serde_json::to_string(&line)?)?;
         }
     }
     if empty { Err(format!("there is no account {number}").into()) } else { Ok(()) }

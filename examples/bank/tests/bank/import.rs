@@ -127,5 +127,5 @@ fn a_ledger_that_is_not_there_is_a_failure() {
     let imported = desk.import("nowhere.asc".as_ref(), 1);
     assert_eq!(imported.status.code(), Some(1));
     assert!(stderr(&imported).starts_with("error: nowhere.asc: "), "{imported:?}");
-    assert!(imported.stdout.is_empty());
+    assert!(imported.stdout.is_empty() && !desk.store().exists());
 }
