@@ -26,6 +26,7 @@ use account::Account;
 use clap::{Args, Parser, Subcommand};
 use ego::message::MetadataDraft;
 use ego::prelude::*;
+use ego::store::StoreError;
 use ego_sled::SledStore;
 use import::{BadRow, Tally};
 use ledger::Ledger;
@@ -34,7 +35,8 @@ use std::fs::File;
 use std::io::{self, BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
 
 /// Anything that ends the program early.
 pub type Failure = Box<dyn Error + Send + Sync>;
@@ -164,9 +166,17 @@ async fn on_store<T>(folder: &Path, work: impl AsyncFnOnce(&Engine) -> Result<T,
     Ok(outcome)
 }
 
-/// The bank, running on a store in this folder.
+/// The bank, running on the store in this folder. Waits a little for a store that is in use: a program that was killed keeps it until
+/// the operating system has cleared it away.
 pub async fn open(folder: &Path) -> Result<Engine, Failure> {
-    Ok(Engine::builder().store(SledStore::open(folder)?).start().await?)
+    let give_up = Instant::now() + Duration::from_secs(2);
+    let store = loop {
+        match SledStore::open(folder) {
+            Err(StoreError::InUse { .. }) if Instant::now() < give_up => sleep(Duration::from_millis(20)).await,
+            opened => break opened?,
+        }
+    };
+    Ok(Engine::builder().store(store).start().await?)
 }
 
 /// Finishes what is under way, and lets go of the store.

@@ -106,6 +106,14 @@ fn an_account_that_refuses_makes_a_bad_row() {
 }
 
 #[test]
+fn an_account_that_a_teller_opened_is_used() {
+    let desk = Desk::new();
+    assert!(desk.on_store(&["send", "10", "Open", r#"{"on":"1994-01-01"}"#]).status.success());
+    let imported = desk.import(&desk.ledger(format!("{HEADER}\n1;10;940101;PRIJEM;VKLAD;5.00\n")), 1);
+    assert_eq!(stdout(&imported), "rows=1 accounts=1 applied=1 declined=0 repeated=0 bad=0\n", "{imported:?}");
+}
+
+#[test]
 fn the_oddities_of_old_files_are_read() {
     let desk = Desk::new();
     let ledger = desk.ledger(

@@ -4,6 +4,9 @@ use crate::ledger::SMALL;
 use crate::run::{Desk, bank, stderr, stdout};
 use ego_sled::SledStore;
 use serde_json::Value;
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
 
 #[test]
 fn without_arguments_it_shows_that_the_state_comes_back() {
@@ -87,6 +90,16 @@ fn commands_can_be_sent_by_name() {
 }
 
 #[test]
+fn a_store_that_is_free_in_a_moment_is_waited_for() {
+    let desk = Desk::new();
+    let held = SledStore::open(desk.store()).unwrap();
+    let waiting = bank().args(["balances", "--store"]).arg(desk.store()).stdout(Stdio::piped()).spawn().unwrap();
+    thread::sleep(Duration::from_millis(300));
+    drop(held);
+    assert!(waiting.wait_with_output().unwrap().status.success());
+}
+
+#[test]
 fn a_store_that_somebody_has_open_is_refused() {
     let desk = Desk::new();
     let held = SledStore::open(desk.store()).unwrap();
@@ -95,5 +108,4 @@ fn a_store_that_somebody_has_open_is_refused() {
     assert!(stderr(&refused).contains("in use by another process"), "{refused:?}");
     assert!(refused.stdout.is_empty());
     drop(held);
-    assert_eq!(desk.balances(), "account_id;transactions;refused;closing_hundredths\n");
 }
