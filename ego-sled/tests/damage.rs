@@ -79,7 +79,11 @@ fn a_torn_tail_is_cut_at_every_byte_and_told() {
             for first_half in [true, false] {
                 // Either half of the group reached the disk, the other did not.
                 let mut torn = whole.clone();
-                if first_half { torn[cut..end].fill(0) } else { torn[start..cut].fill(0) }
+                if first_half {
+                    torn[cut..end].fill(0)
+                } else {
+                    torn[start..cut].fill(0)
+                }
                 if torn == whole {
                     continue;
                 }
@@ -299,7 +303,8 @@ fn an_index_of_garbage_or_of_another_store_is_rebuilt() {
         let (folder, other) = (closed().await, closed().await);
         let expected = look(folder.path()).await.unwrap();
         let index = folder.path().join("index");
-        let names: Vec<_> = fs::read_dir(&index).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
+        let names: Vec<_> =
+            fs::read_dir(&index).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
         for garbage in [vec![], vec![0; 4096], vec![0xa5; 4096], (0..=255).cycle().take(1 << 20).collect::<Vec<u8>>()] {
             for path in &names {
                 fs::write(path, &garbage).unwrap();

@@ -122,6 +122,12 @@ impl<A: Aggregate> Cell<A> {
         }
     }
 
+    /// How many commands wait for their turn.
+    pub(super) fn queued(&self) -> usize {
+        let inner = self.inner.lock();
+        inner.queue.len() + inner.again.len()
+    }
+
     /// Whether no command came since then.
     pub(super) fn unused_since(&self, uptime: u64) -> bool {
         self.last_used.load(Ordering::Relaxed) <= uptime

@@ -3,7 +3,7 @@
 use ego::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::Semaphore;
 
 #[derive(Event, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,11 +82,19 @@ impl Signal {
     }
 }
 
-#[derive(Aggregate, Default, Debug, PartialEq)]
+#[derive(Aggregate, Default, Debug)]
 #[aggregate(name = "tally", event = TallyEvent)]
 pub struct Tally {
     pub total: u64,
     pub events: u64,
+    /// What a handler should not have: a way to change the state.
+    pub leak: AtomicU64,
+}
+
+impl PartialEq<(u64, u64)> for Tally {
+    fn eq(&self, (total, events): &(u64, u64)) -> bool {
+        (self.total, self.events) == (*total, *events)
+    }
 }
 
 #[ego::handlers]
@@ -105,7 +113,7 @@ impl Tally {
     }
     #[handle]
     fn peek(&self, _: Peek) -> Result<Decision<TallyEvent, u64>, String> {
-        Ok(Decision::nothing().reply(self.total))
+        Ok(Decision::nothing().reply(self.total + self.leak.load(Ordering::SeqCst)))
     }
     #[handle]
     fn stamp(&self, _: Stamp, context: &Context) -> Result<TallyEvent, String> {
@@ -113,6 +121,7 @@ impl Tally {
     }
     #[handle]
     fn panic(&self, _: Panic) -> Result<(), String> {
+        self.leak.fetch_add(1000, Ordering::SeqCst);
         panic!("as told")
     }
     #[handle]
