@@ -1,7 +1,7 @@
 //! The domain: what can be asked of an account, what can happen to it, and the rules. Read this first.
 //!
-//! Plain Rust: nothing here knows a store, a runtime or a clock. A handler decides on the state and changes nothing; the applier
-//! changes the state and decides nothing. So the state can always be folded again from the events.
+//! Nothing here knows a store, a runtime or a clock. A handler decides on the state and changes nothing; the applier changes the
+//! state and decides nothing. So the state can always be folded again from the events.
 
 #[cfg(test)]
 mod tests;
@@ -14,11 +14,8 @@ use serde::{Deserialize, Serialize};
 /// What can happen to an account. The names and fields are stored: they stay readable for as long as the events are kept.
 #[derive(Event, Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum AccountEvent {
-    /// The bank took it up.
     Opened { on: Date },
-    /// Money came in.
     Deposited { amount: Money, details: Details },
-    /// Money went out.
     Withdrawn { amount: Money, details: Details },
     /// A withdrawal was larger than the balance. An event, not an error: an import that is repeated must decide as before.
     Declined { amount: Money, details: Details },

@@ -194,7 +194,8 @@ fn id(column: &'static str, text: &str) -> Result<u64, RowError> {
     number.ok_or_else(|| RowError::Id { column, text: text.to_owned() })
 }
 
-/// Nothing is larger than this. Sums of such amounts can always be counted, so what becomes of a row never hangs on that.
+/// Ten trillion: whatever is larger is a mistake of the ledger. Refused here, it is refused each time; refused by an account whose
+/// balance cannot be counted any more, it could be booked when the import is repeated.
 const LARGEST: Money = Money::from_hundredths(1_000_000_000_000_000);
 
 fn amount(text: &str) -> Result<Money, MoneyError> {
