@@ -14,8 +14,11 @@ use serde::{Deserialize, Serialize};
 /// What can happen to an account. The names and fields are stored: they stay readable for as long as the events are kept.
 #[derive(Event, Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum AccountEvent {
+    /// The bank took it up.
     Opened { on: Date },
+    /// Money came in.
     Deposited { amount: Money, details: Details },
+    /// Money went out.
     Withdrawn { amount: Money, details: Details },
     /// A withdrawal was larger than the balance. An event, not an error: an import that is repeated must decide as before.
     Declined { amount: Money, details: Details },
@@ -168,10 +171,7 @@ impl Account {
             AccountEvent::Opened { .. } | AccountEvent::Unfrozen => self.status = Status::Open,
             AccountEvent::Deposited { amount, .. } => self.moved(self.balance.plus(*amount)),
             AccountEvent::Withdrawn { amount, .. } => self.moved(self.balance.minus(*amount)),
-            AccountEvent::Declined { .. } => {
-                self.transactions += 1;
-                self.refused += 1;
-            }
+            AccountEvent::Declined { .. } => (self.transactions, self.refused) = (self.transactions + 1, self.refused + 1),
             AccountEvent::Frozen { .. } => self.status = Status::Frozen,
             AccountEvent::Closed => self.status = Status::Closed,
         }
