@@ -19,7 +19,7 @@ const RECENT: usize = 32;
 /// The most commits in a chunk: it stays below the size from which sled keeps values in files of their own.
 const CHUNK: usize = 160;
 /// How much waits, at most, before it is applied.
-pub(crate) const LAYER_WEIGHT: usize = 16 << 10;
+pub(crate) const LAYER_WEIGHT: usize = if cfg!(test) { 256 } else { 16 << 10 };
 /// How long it waits, at most.
 const LAYER_AGE: Duration = Duration::from_secs(1);
 /// How often what was applied is made durable.

@@ -482,6 +482,18 @@ mod tests {
     use ego::message::{Expected, Metadata};
     use ego::store::{Commit, NewEvent, Store, Verdict};
 
+    fn one(stream: &StreamId, id: &str) -> Commit {
+        let event = NewEvent { name: "e".into(), version: 1, payload: "x".into(), tags: vec![] };
+        Commit {
+            stream: stream.clone(),
+            expected: Expected::Any,
+            metadata: Arc::new(Metadata::new(CommandId::new(id).unwrap(), "c", jiff::Timestamp::UNIX_EPOCH)),
+            codec: "json".into(),
+            body: Body::Events(vec![event]),
+            reply: "".into(),
+        }
+    }
+
     /// A layer is in the index before it leaves the tail: who reads in between finds it in both.
     #[tokio::test]
     async fn what_is_in_the_tail_and_in_the_index_is_read_once() {
@@ -490,17 +502,8 @@ mod tests {
         let stream = StreamId::new("account", "a").unwrap();
         let fill = async |from: u64, to: u64| {
             for number in from..to {
-                let event = NewEvent { name: "e".into(), version: 1, payload: "x".into(), tags: vec![] };
-                let id = CommandId::new(number.to_string()).unwrap();
-                let commit = Commit {
-                    stream: stream.clone(),
-                    expected: Expected::Any,
-                    metadata: Arc::new(Metadata::new(id, "c", jiff::Timestamp::UNIX_EPOCH)),
-                    codec: "json".into(),
-                    body: Body::Events(vec![event]),
-                    reply: "".into(),
-                };
-                assert!(matches!(store.append(vec![commit]).await.unwrap()[0], Verdict::Committed(_)));
+                let verdicts = store.append(vec![one(&stream, &number.to_string())]).await.unwrap();
+                assert!(matches!(verdicts[0], Verdict::Committed(_)));
             }
         };
         let (mut all, shared) = (0, &store.shared);
@@ -523,5 +526,28 @@ mod tests {
                 assert_eq!(revisions, (1..=all).collect::<Vec<_>>());
             }
         }
+    }
+
+    /// The indexer takes over every few commits meanwhile.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_moves_into_the_index_is_found_at_every_moment() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SledStore::options(folder.path()).segment_bytes(1 << 16).open().unwrap();
+        let stream = StreamId::new("account", "a").unwrap();
+        let mut last = None;
+        for round in 0..400_u64 {
+            let batch: Vec<_> = (0..10).map(|number| one(&stream, &format!("{round}-{number}"))).collect();
+            let verdicts = store.append(batch).await.unwrap();
+            let Some(Verdict::Committed(done)) = verdicts.last() else { panic!("{verdicts:?}") };
+            assert_eq!(done.revision, Revision::after(last, 10));
+            last = done.revision;
+            assert_eq!(store.stream_head(&stream).await.unwrap().unwrap().revision, last);
+            let from = Revision::new((round * 10).saturating_sub(300) + 1);
+            let page = store.read_stream(&stream, from, Direction::Forwards, 400).await.unwrap();
+            assert_eq!(page.items.last().map(|event| event.revision), last);
+            let found = store.find_command(&stream, &CommandId::new(format!("{round}-0")).unwrap()).await.unwrap();
+            assert!(found.is_some(), "round {round}");
+        }
+        assert!(store.shared.index().unwrap().meta().sequence > 300, "nothing was applied meanwhile");
     }
 }

@@ -22,6 +22,7 @@ fn a_follower_sees_every_event_once_and_in_order() {
                 while after.map_or(0, Position::get) < writers * each {
                     let head = store.wait_for_head(after).await.unwrap();
                     let page = store.read_log(after, &Filter::all(), 37).await.unwrap();
+                    assert!(!page.items.is_empty(), "the head {head} was told of before it could be read");
                     for event in page.items {
                         assert_eq!(event.position.get(), after.map_or(0, Position::get) + 1, "head {head}");
                         after = Some(event.position);
