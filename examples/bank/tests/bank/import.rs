@@ -17,7 +17,7 @@ fn the_small_ledger_comes_out_as_computed_apart() {
 
 #[test]
 fn any_number_of_clients_gives_the_same() {
-    let ledger = generated(3000);
+    let ledger = generated(1200);
     let expected = replayed(&ledger);
     let mut ends = Vec::new();
     for clients in [1, 7, 64] {
