@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// The most bytes in one commit.
 pub(crate) const MAX_COMMIT_BYTES: usize = 16 << 20;
+
 /// What the writer is asked for. Dropping the answer's sender tells the asker that the writer is gone.
 pub(crate) struct Request {
     pub(crate) task: Task,
