@@ -262,3 +262,12 @@ async fn stopping_finishes_the_commands_that_nobody_waits_for() {
     engine.stop(SOON).await.unwrap();
     assert!(store.stream_is_at("a", 1), "it was taken, and is not recorded");
 }
+
+#[tokio::test]
+async fn a_command_that_nobody_waits_for_and_that_panics_is_heard() {
+    let (engine, _) = engine_on(MemoryStore::new()).await;
+    let mut failures = engine.failures();
+    engine.dispatch("fragile", "a", "Unreadable", serde_json::json!(null)).and_forget().unwrap();
+    let failure = tokio::time::timeout(SOON, failures.next()).await.expect("nothing was heard").unwrap().unwrap();
+    assert!(failure.reason.contains("while reading"), "{}", failure.reason);
+}
