@@ -2,7 +2,7 @@
 
 use super::job::{CommandJob, Order, Ticket};
 use super::place::Place;
-use super::shared::{Gate, Pass, Shared};
+use super::shared::{Gate, Pass, Shared, lost};
 use super::{CommandError, Engine, UnknownTarget};
 use crate::message::{CommandId, Expected, MetadataDraft, Position, Revision};
 use crate::model::{Aggregate, Command, HandledBy, Handles, Rejection};
@@ -224,7 +224,7 @@ async fn submit<A: Aggregate, C: HandledBy<A>>(
     let answered = async {
         queue(&place, &id, job).await?;
         // Dropped unanswered when the runtime is shut down under the command, or by a panic outside of the handler.
-        answer.await.unwrap_or_else(|_| Err(lost(&shared)))
+        answer.await.unwrap_or_else(|_| Err(unanswered(&shared, &ticket)))
     };
     match timeout_at(deadline, answered).await {
         Ok(outcome) => outcome,
@@ -232,8 +232,10 @@ async fn submit<A: Aggregate, C: HandledBy<A>>(
     }
 }
 
-fn lost<E>(shared: &Shared) -> CommandError<E> {
-    if shared.gate.is_closed() {
+fn unanswered<E>(shared: &Shared, ticket: &Ticket) -> CommandError<E> {
+    if !ticket.abandon() {
+        CommandError::Store(lost("recording the command"))
+    } else if shared.gate.is_closed() {
         CommandError::Stopped
     } else {
         CommandError::Panicked { message: "the command was lost; the log says why".into() }

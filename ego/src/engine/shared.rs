@@ -35,14 +35,14 @@ impl Shared {
     }
 }
 
-/// The runtime that the engine was started on was shut down under some work. What became of a commit is not known then.
+/// Some work was dropped before its end. What became of a commit is not known then.
 #[derive(Debug, thiserror::Error)]
-#[error("the runtime that the engine was started on has ended")]
-struct RuntimeEnded;
+#[error("it was lost on its way: the runtime that the engine was started on has ended, or something panicked, as the log says")]
+struct Lost;
 
 /// Why `action` was not finished.
-pub(super) fn runtime_ended(action: &str) -> StoreError {
-    StoreError::other(action, RuntimeEnded)
+pub(super) fn lost(action: &str) -> StoreError {
+    StoreError::other(action, Lost)
 }
 
 /// The codec that is written with, and those that are still read.

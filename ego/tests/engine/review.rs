@@ -271,3 +271,27 @@ async fn a_command_that_nobody_waits_for_and_that_panics_is_heard() {
     let failure = tokio::time::timeout(SOON, failures.next()).await.expect("nothing was heard").unwrap().unwrap();
     assert!(failure.reason.contains("while reading"), "{}", failure.reason);
 }
+
+#[test]
+fn i12_a_runtime_that_ends_under_the_engine_is_told_to_senders_on_another() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let elsewhere = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let store = Rigged::closed();
+    let (engine, _) = runtime.block_on(engine_on(store.clone()));
+    elsewhere.block_on(async {
+        let mut committing = pin!(engine.send::<Tally>("a", Count { by: 1 }).into_future());
+        assert!((&mut committing).now_or_never().is_none());
+        let mut peek = pin!(engine.send::<Tally>("a", Peek).into_future());
+        assert!((&mut peek).now_or_never().is_none());
+        store.wait_until_begun(1).await;
+        runtime.shutdown_background();
+        let error = tokio::time::timeout(SOON, committing).await.expect("it waits for nobody").unwrap_err();
+        assert!(matches!(error, CommandError::Store(_)), "it may have been recorded: {error}");
+        assert!(tokio::time::timeout(SOON, peek).await.expect("it waits for nobody").is_err());
+        for id in ["a", "b"] {
+            let sending = engine.send::<Tally>(id, Count { by: 1 }).into_future();
+            assert!(tokio::time::timeout(SOON, sending).await.expect("it waits for nobody").is_err());
+        }
+        engine.stop(SOON).await.unwrap();
+    });
+}
