@@ -90,7 +90,8 @@ impl Gate {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
+        // SeqCst: who leaves either sees the gate closed, or `stop` sees that he left.
+        self.closed.load(Ordering::SeqCst)
     }
 
     pub(super) fn hurry(&self) {
@@ -117,7 +118,10 @@ impl Gate {
                 left.await;
             }
         };
-        tokio::time::timeout(within, waiting).await.map_err(|_| self.inside())
+        match tokio::time::timeout(within, waiting).await.map_or_else(|_| self.inside(), |()| 0) {
+            0 => Ok(()),
+            left => Err(left),
+        }
     }
 }
 
