@@ -10,20 +10,30 @@ use ego::prelude::*;
 use ego::store::MemoryStore;
 use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, HashSet};
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(5);
 
-#[derive(Event, Debug, Serialize, Deserialize)]
+#[derive(Event, Debug, PartialEq, Serialize, Deserialize)]
 pub enum FragileEvent {
     Touched { bomb: Bomb },
     Armed,
+    /// With a field that is never written.
+    Shrunk {
+        #[serde(skip)]
+        by: u64,
+    },
+    Labelled {
+        labels: HashMap<String, u64>,
+        names: HashSet<String>,
+    },
 }
 
 /// Panics when it is dropped, if it was told to.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Bomb {
     armed: bool,
 }
@@ -44,6 +54,21 @@ pub struct Arm;
 /// Records nothing, and is counted.
 #[derive(Command, Serialize, Deserialize)]
 pub struct Look;
+#[derive(Command, Serialize, Deserialize)]
+pub struct Shrink {
+    pub by: u64,
+}
+#[derive(Command, Serialize, Deserialize)]
+pub struct Label {
+    pub labels: HashMap<String, u64>,
+    pub names: HashSet<String>,
+}
+/// With a field that is never written.
+#[derive(Command, Serialize, Deserialize)]
+pub struct Whisper {
+    #[serde(skip)]
+    pub loud: bool,
+}
 #[derive(Command, Serialize)]
 pub struct Unreadable;
 
@@ -55,10 +80,11 @@ impl<'de> Deserialize<'de> for Unreadable {
 
 static LOOKS: AtomicUsize = AtomicUsize::new(0);
 
-#[derive(Aggregate, Default)]
+#[derive(Aggregate, Debug, Default, PartialEq)]
 #[aggregate(name = "fragile", event = FragileEvent)]
 pub struct Fragile {
     bomb: Bomb,
+    shrunk: u64,
 }
 
 #[ego::handlers]
@@ -77,12 +103,28 @@ impl Fragile {
         Ok(())
     }
     #[handle]
+    fn shrink(&self, cmd: Shrink) -> Result<FragileEvent, String> {
+        Ok(FragileEvent::Shrunk { by: cmd.by })
+    }
+    #[handle]
+    fn label(&self, cmd: Label) -> Result<FragileEvent, String> {
+        Ok(FragileEvent::Labelled { labels: cmd.labels, names: cmd.names })
+    }
+    #[handle]
+    fn whisper(&self, cmd: Whisper) -> Result<(), String> {
+        if cmd.loud { Ok(()) } else { Err("too low".to_owned()) }
+    }
+    #[handle]
     fn unreadable(&self, _: Unreadable) -> Result<(), String> {
         Ok(())
     }
     #[apply]
     fn apply(&mut self, event: &FragileEvent) {
-        self.bomb.armed |= matches!(event, FragileEvent::Armed);
+        match event {
+            FragileEvent::Armed => self.bomb.armed = true,
+            FragileEvent::Shrunk { by } => self.shrunk += by,
+            FragileEvent::Touched { .. } | FragileEvent::Labelled { .. } => {}
+        }
     }
 }
 
@@ -294,4 +336,31 @@ fn i12_a_runtime_that_ends_under_the_engine_is_told_to_senders_on_another() {
         }
         engine.stop(SOON).await.unwrap();
     });
+}
+
+#[tokio::test]
+#[should_panic(expected = "as they come back from JSON")]
+async fn a_test_does_not_pass_for_an_event_that_loses_a_field() {
+    ego::test::<Fragile>().when(Shrink { by: 2 }).await.then_events([FragileEvent::Shrunk { by: 2 }]);
+}
+
+#[tokio::test]
+#[should_panic(expected = "expected the state")]
+async fn a_test_does_not_pass_for_a_state_that_the_next_replay_does_not_give() {
+    let expected = Fragile { shrunk: 2, ..Fragile::default() };
+    ego::test::<Fragile>().when(Shrink { by: 2 }).await.then_state(expected);
+}
+
+#[tokio::test]
+async fn a_test_sees_a_command_as_it_is_sent_by_name_or_decides_again() {
+    ego::test::<Fragile>().when(Whisper { loud: true }).await.then_rejected("too low".to_owned());
+}
+
+#[tokio::test]
+async fn a_test_does_not_fail_for_the_order_of_a_map_or_a_set() {
+    let labels: HashMap<_, _> = (0..20).map(|n| (n.to_string(), n)).collect();
+    let names: HashSet<_> = (0..20).map(|n| n.to_string()).collect();
+    let event = || FragileEvent::Labelled { labels: labels.clone(), names: names.clone() };
+    let label = Label { labels: labels.clone(), names: names.clone() };
+    ego::test::<Fragile>().given([event()]).when(label).await.then_events([event()]);
 }
