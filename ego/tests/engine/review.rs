@@ -19,7 +19,9 @@ const SOON: Duration = Duration::from_secs(5);
 
 #[derive(Event, Debug, PartialEq, Serialize, Deserialize)]
 pub enum FragileEvent {
-    Touched { bomb: Bomb },
+    Touched {
+        bomb: Bomb,
+    },
     Armed,
     /// With a field that is never written.
     Shrunk {
