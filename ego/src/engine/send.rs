@@ -1,6 +1,6 @@
 //! Sending a command: what is sent, with which options, and what comes back.
 
-use super::job::{CommandJob, Order, Ticket};
+use super::job::{CommandJob, Order, RECORDED_REPLY, Ticket};
 use super::place::Place;
 use super::shared::{Gate, Pass, Shared, lost};
 use super::{CommandError, Engine, UnknownTarget};
@@ -286,7 +286,7 @@ pub(super) fn by_name<A: Handles<C>, C: Command>(
             let receipt = submit::<A, C>(start_engine, id, command, options)
                 .await
                 .map_err(|error| error.map(|rejection| AnyRejection(Box::new(rejection))))?;
-            let reply = serde_json::to_value(&receipt.reply).map_err(|error| codec_error("the reply", true, error))?;
+            let reply = serde_json::to_value(&receipt.reply).map_err(|error| codec_error(RECORDED_REPLY, true, error))?;
             let Receipt { revision, position, command_id, repeated, .. } = receipt;
             Ok(Receipt { reply, revision, position, command_id, repeated })
         }) as BoxFuture<'static, _>

@@ -71,6 +71,9 @@ pub struct Whisper {
     #[serde(skip)]
     pub loud: bool,
 }
+/// Replies a number that JSON texts can hold, and JSON values cannot.
+#[derive(Command, Serialize, Deserialize)]
+pub struct Boast;
 #[derive(Command, Serialize)]
 pub struct Unreadable;
 
@@ -115,6 +118,10 @@ impl Fragile {
     #[handle]
     fn whisper(&self, cmd: Whisper) -> Result<(), String> {
         if cmd.loud { Ok(()) } else { Err("too low".to_owned()) }
+    }
+    #[handle]
+    fn boast(&self, _: Boast) -> Result<Decision<FragileEvent, u128>, String> {
+        Ok(emit(FragileEvent::Touched { bomb: Bomb::default() }).reply(u128::MAX))
     }
     #[handle]
     fn unreadable(&self, _: Unreadable) -> Result<(), String> {
@@ -365,4 +372,13 @@ async fn a_test_does_not_fail_for_the_order_of_a_map_or_a_set() {
     let event = || FragileEvent::Labelled { labels: labels.clone(), names: names.clone() };
     let label = Label { labels: labels.clone(), names: names.clone() };
     ego::test::<Fragile>().given([event()]).when(label).await.then_events([event()]);
+}
+
+#[tokio::test]
+async fn a_reply_that_cannot_be_shown_is_not_taken_for_a_command_without_effect() {
+    let (engine, _) = engine_on(MemoryStore::new()).await;
+    assert_eq!(engine.send::<Fragile>("a", Boast).await.unwrap().reply, u128::MAX);
+    let error = engine.dispatch("fragile", "a", "Boast", serde_json::json!(null)).await.unwrap_err();
+    assert!(matches!(&error, CommandError::Codec { what, .. } if &**what == "the recorded reply"), "{error}");
+    assert_eq!(engine.load::<Fragile>("a").await.unwrap().revision.map(u64::from), Some(2));
 }
