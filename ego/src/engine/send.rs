@@ -251,7 +251,7 @@ async fn queue<A: Aggregate, C: HandledBy<A>>(
     let mut job: Box<dyn super::cell::Job<A>> = job;
     loop {
         let cell = place.cell(id)?;
-        // Never closed; given back when the command leaves the queue.
+        // Given back when the command leaves the queue. A retired cell has none to give, and takes no command.
         if let Ok(slot) = cell.slots.acquire().await {
             slot.forget();
         }

@@ -382,3 +382,27 @@ async fn a_reply_that_cannot_be_shown_is_not_taken_for_a_command_without_effect(
     assert!(matches!(&error, CommandError::Codec { what, .. } if &**what == "the recorded reply"), "{error}");
     assert_eq!(engine.load::<Fragile>("a").await.unwrap().revision.map(u64::from), Some(2));
 }
+
+#[tokio::test]
+async fn who_waits_for_an_aggregate_that_was_sent_away_finds_it_anew() {
+    let limits = limits(|limits| {
+        limits.mailbox = 1;
+        limits.idle = Duration::from_millis(30);
+    });
+    let (engine, signal) = start(Engine::builder().limits(limits)).await;
+    let mut running = pin!(engine.send::<Tally>("a", CountWhenLet).into_future());
+    assert!((&mut running).now_or_never().is_none());
+    let mut queued = pin!(engine.send::<Tally>("a", Count { by: 1 }).into_future());
+    assert!((&mut queued).now_or_never().is_none());
+    // Gets the one free slot, and is not polled any more.
+    let mut kept = pin!(engine.send::<Tally>("a", Count { by: 1 }).into_future());
+    assert!((&mut kept).now_or_never().is_none());
+    let waiting = tokio::spawn(engine.send::<Tally>("a", Count { by: 1 }).into_future());
+    a_while().await;
+    signal.permits.add_permits(1);
+    running.await.unwrap();
+    queued.await.unwrap();
+    let waiting = tokio::time::timeout(SOON, waiting).await.expect("it waits for an aggregate that is gone");
+    assert_eq!(waiting.unwrap().unwrap().reply, 3);
+    assert_eq!(kept.await.unwrap().reply, 4);
+}
