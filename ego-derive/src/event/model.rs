@@ -8,7 +8,6 @@ use crate::symbol::EVENT;
 use crate::ty::{self, Owned};
 use proc_macro2::Span;
 use syn::ext::IdentExt;
-use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Fields, GenericParam, Generics, Ident, Path, Type};
 
 /// ```text

@@ -1,8 +1,9 @@
 //! The program of the design: the enum as its own events, one applier, a service, a typed reply.
 
-use crate::support::{Allowing, context, record};
+use crate::support::{context, record};
 use ego::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 #[derive(Event, Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum AccountEvent {
@@ -37,7 +38,16 @@ trait Fraud: Send + Sync {
     async fn allows(&self, amount: u64) -> bool;
 }
 
-#[derive(Aggregate, Default, Debug, Serialize, Deserialize)]
+struct Allowing;
+
+#[async_trait::async_trait]
+impl Fraud for Allowing {
+    async fn allows(&self, _: u64) -> bool {
+        true
+    }
+}
+
+#[derive(Aggregate, Default, Debug, PartialEq, Serialize, Deserialize)]
 #[aggregate(name = "account", event = AccountEvent)]
 struct Account {
     owner: Option<String>,
@@ -103,10 +113,9 @@ fn a_name_is_the_type_or_the_variant() {
     assert_eq!(AccountEvent::Deposited { amount: 1 }.schema(), &AccountEvent::SCHEMAS[1]);
 }
 
-#[test]
+#[tokio::test]
 #[should_panic(expected = "the service `dyn macros::account::Fraud` was not given")]
-fn a_missing_service_says_which() {
+async fn a_missing_service_says_which() {
     let none = context::<Account, u8>(Arc::new(0));
-    let rejected = record(Withdraw { amount: 0 }, &Account::default(), &none);
-    drop(futures_executor(rejected));
+    let _ = record(Withdraw { amount: 0 }, &Account::default(), &none).await;
 }

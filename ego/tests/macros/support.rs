@@ -8,9 +8,14 @@ use std::sync::Arc;
 pub(crate) fn context<A: Aggregate, S: ?Sized + Send + Sync + 'static>(service: Arc<S>) -> Context {
     let mut services = Services::new();
     services.insert(service);
+    context_with::<A>(services)
+}
+
+/// What a handler of `A` may know.
+pub(crate) fn context_with<A: Aggregate>(services: Services) -> Context {
     let stream = StreamId::new(A::KIND, "one").unwrap();
     let time = "2026-03-01T00:00:00Z".parse().unwrap();
-    let metadata = Metadata::new(CommandId::random(), "Test", time);
+    let metadata = Metadata::new(CommandId::new("test").unwrap(), "Test", time);
     Context::new(stream, None, Arc::new(metadata), Arc::new(services))
 }
 
