@@ -1,1 +1,35 @@
-//! The embedded store of ego.
+//! The embedded store of ego: a commit log of its own, with sled as the index behind it.
+//!
+//! ```no_run
+//! use ego_sled::SledStore;
+//!
+//! let store = SledStore::open("./bank")?;
+//! # Ok::<(), ego::store::StoreError>(())
+//! ```
+//!
+//! What is on the disk, how it gets there and what a crash can do to it stands in `FORMAT.md`. In the code, start with `append.rs`
+//! (one thread writes), then `recover.rs` (what opening does), `tail.rs` and `index.rs` (how readers find things).
+
+mod append;
+mod engine;
+mod entry;
+mod error;
+mod folder;
+mod group;
+mod hot;
+mod index;
+mod io;
+mod key;
+mod log;
+mod options;
+mod read;
+mod record;
+mod recover;
+mod shared;
+mod snapshot;
+mod store;
+mod tail;
+
+pub use options::{Durability, Options};
+pub use recover::Recovery;
+pub use store::SledStore;

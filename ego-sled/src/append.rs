@@ -1,0 +1,486 @@
+//! The writer: one thread that takes whatever waits, decides it, writes it as one group, syncs once, publishes, and answers. While it
+//! syncs, the next group gathers; there is no knob. Read [`Writer::run`] first; the steps of a decision are those of
+//! [`Store::append`](ego::store::Store::append).
+
+use crate::entry::{self, Entry};
+use crate::error;
+use crate::group::GroupWriter;
+use crate::hot::Hot;
+use crate::index::LAYER_WEIGHT;
+use crate::key::{CommitRef, Head, command_hash};
+use crate::log::{Place, Spot};
+use crate::read::Reader;
+use crate::shared::{ROOM_KIB, Shared};
+use crate::tail::{Effect, Reach};
+use bytes::Bytes;
+use ego::message::{Expected, Metadata, Position, Revision, StreamId};
+use ego::store::{Body, Commit, Committed, Direction, EventType, Refusal, StoreError, Verdict};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+/// The most bytes in one commit.
+pub(crate) const MAX_COMMIT_BYTES: usize = 16 << 20;
+/// A group that holds this much is written before more is decided.
+const MAX_GROUP_BYTES: usize = 4 << 20;
+/// How much may wait for the indexer before the writer waits too.
+const MAX_TAIL_WEIGHT: usize = 16 * LAYER_WEIGHT;
+
+/// What the writer is asked for. Dropping the answer's sender tells the asker that the writer is gone.
+pub(crate) struct Request {
+    pub(crate) task: Task,
+    /// The room that the request takes in the queue, given back when it is answered.
+    pub(crate) permit: OwnedSemaphorePermit,
+}
+
+type Done = oneshot::Sender<Result<(), StoreError>>;
+type Verdicts = oneshot::Sender<Result<Vec<Verdict>, StoreError>>;
+
+pub(crate) enum Task {
+    Append { batch: Vec<Prepared>, answer: Verdicts },
+    /// `None` forgets the consumer; `Some(0)` sends it back to the start.
+    Checkpoint { consumer: String, position: Option<u64>, answer: Done },
+    Delete { stream: StreamId, revision: Revision, answer: Done },
+    Erase { stream: StreamId, answer: Done },
+    /// Makes durable what was acknowledged.
+    Sync { answer: Done },
+    /// Ends the segment that is written to.
+    Roll { answer: Done },
+}
+
+/// A commit as it comes to the writer: everything that needs no decision is done.
+pub(crate) struct Prepared {
+    stream: StreamId,
+    expected: Expected,
+    metadata: Arc<Metadata>,
+    codec: Arc<str>,
+    reply: Bytes,
+    places: u32,
+    state: bool,
+    /// Shapes of events that were not recorded before, as far as is known.
+    types: Vec<EventType>,
+    size: usize,
+    hash: u64,
+    /// Empty when the commit is too large to be recorded.
+    encoded: Vec<u8>,
+}
+
+impl Prepared {
+    pub(crate) fn new(commit: Commit, known: impl Fn(&EventType) -> bool) -> Result<Self, StoreError> {
+        let size = commit.size();
+        let encoded = if size > MAX_COMMIT_BYTES {
+            Vec::new()
+        } else {
+            entry::encode_commit(&commit).map_err(|error| StoreError::other("encoding a commit", error))?
+        };
+        let mut types: Vec<EventType> = Vec::new();
+        if let Body::Events(events) = &commit.body {
+            for event in events {
+                let (kind, name) = (commit.stream.shared_kind(), Arc::clone(&event.name));
+                let one = EventType { kind, name, version: event.version };
+                if !known(&one) && !types.contains(&one) {
+                    types.push(one);
+                }
+            }
+        }
+        Ok(Self {
+            places: entry::places(&commit.body),
+            state: matches!(commit.body, Body::State(_)),
+            hash: command_hash(commit.metadata.command_id.as_str()),
+            stream: commit.stream,
+            expected: commit.expected,
+            metadata: commit.metadata,
+            codec: commit.codec,
+            reply: commit.reply,
+            types,
+            size,
+            encoded,
+        })
+    }
+
+    /// How much room the commit takes in the queue.
+    fn kib(&self) -> usize {
+        self.encoded.len() / 1024 + 1
+    }
+}
+
+/// Hands a task to the writer and waits for its answer. Dropped before the writer has it, nothing happens; dropped later, it happens.
+pub(crate) async fn ask<T>(
+    shared: &Shared,
+    kib: usize,
+    task: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Task,
+) -> Result<T, StoreError> {
+    let kib = u32::try_from(kib.clamp(1, ROOM_KIB)).unwrap_or(u32::MAX);
+    let permit = Arc::clone(&shared.room).acquire_many_owned(kib).await.map_err(|_| StoreError::Closed)?;
+    let (answer, answered) = oneshot::channel();
+    shared.queue.push(Request { task: task(answer), permit })?;
+    answered.await.map_err(|_| error::gone("writing"))?
+}
+
+/// How much room a batch takes in the queue.
+pub(crate) fn kib(batch: &[Prepared]) -> usize {
+    batch.iter().map(Prepared::kib).sum()
+}
+
+enum Answer {
+    Verdicts(Verdicts, Vec<Verdict>),
+    Done(Done),
+}
+
+/// The writer's own view: what it decided, durable or not yet.
+pub(crate) struct Writer {
+    reader: Reader,
+    group: GroupWriter,
+    hot: Hot,
+    checkpoints: BTreeMap<String, Option<Position>>,
+    /// The head of the log with what is gathered, and without.
+    position: u64,
+    flushed: u64,
+    effects: Vec<Effect>,
+    /// Who waits for the group that is gathered, with the room that they take.
+    answers: Vec<(Answer, OwnedSemaphorePermit)>,
+    halted: Option<Arc<str>>,
+}
+
+impl Writer {
+    pub(crate) fn new(reader: Reader, group: GroupWriter) -> Self {
+        let (checkpoints, position) = {
+            let tail = reader.shared.tail.read();
+            (tail.checkpoints.clone(), tail.reach.position)
+        };
+        let limit = usize::try_from(reader.shared.options.cache_bytes).unwrap_or(usize::MAX);
+        Self {
+            reader,
+            group,
+            hot: Hot::new(limit),
+            checkpoints,
+            position,
+            flushed: position,
+            effects: Vec::new(),
+            answers: Vec::new(),
+            halted: None,
+        }
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.reader.shared
+    }
+
+    // I2, I3: 1. decide all that waits, gathering what is accepted  2. write and sync it  3. publish it to readers, then the head
+    // 4. answer. A crash before 2 is over: nobody was told. After it: whoever asks again is answered from the log.
+    /// Works until the queue is closed and empty, then seals the log.
+    pub(crate) fn run(mut self) -> Result<(), StoreError> {
+        let mut requests = Vec::new();
+        while self.reader.shared.queue.take(&mut requests) {
+            let shared = Arc::clone(&self.reader.shared);
+            if let Err(error) = shared.indexing.wait_for_room(MAX_TAIL_WEIGHT, || shared.tail.read().weight()) {
+                self.halt(&error);
+            } else if let Some(error) = shared.indexing.failure() {
+                self.halt(&error);
+            }
+            for request in requests.drain(..) {
+                self.handle(request);
+                if self.group.len() > MAX_GROUP_BYTES {
+                    self.flush();
+                }
+            }
+            self.flush();
+            self.hot.trim();
+        }
+        let sealed = if self.halted.is_none() { self.group.seal(self.position) } else { Ok(()) };
+        self.group.finish();
+        sealed
+    }
+
+    fn halt(&mut self, error: &StoreError) {
+        if self.halted.is_none() {
+            tracing::error!(%error, "the store takes no writes until it is opened again");
+            let cause = std::error::Error::source(error).map_or_else(String::new, |source| format!(": {source}"));
+            self.halted = Some(format!("{error}{cause}").into());
+        }
+    }
+
+    fn handle(&mut self, Request { task, permit }: Request) {
+        if let Some(reason) = &self.halted {
+            let halted = StoreError::Halted { reason: Arc::clone(reason) };
+            match task {
+                Task::Append { answer, .. } => drop(answer.send(Err(halted))),
+                Task::Checkpoint { answer, .. }
+                | Task::Delete { answer, .. }
+                | Task::Erase { answer, .. }
+                | Task::Sync { answer }
+                | Task::Roll { answer } => drop(answer.send(Err(halted))),
+            }
+            return;
+        }
+        match task {
+            Task::Append { batch, answer } => {
+                let mut broken = HashSet::new();
+                let verdicts: Result<Vec<_>, _> = batch.into_iter().map(|commit| self.decide(commit, &mut broken)).collect();
+                match verdicts {
+                    Ok(verdicts) => self.answers.push((Answer::Verdicts(answer, verdicts), permit)),
+                    Err(error) => drop(answer.send(Err(error))),
+                }
+            }
+            Task::Checkpoint { consumer, position, answer } => {
+                let done = self.checkpoint(consumer, position);
+                self.done(done, answer, permit);
+            }
+            Task::Delete { stream, revision, answer } => {
+                let done = self.delete(stream, revision);
+                self.done(done, answer, permit);
+            }
+            Task::Erase { stream, answer } => {
+                let done = self.erase(stream);
+                self.done(done, answer, permit);
+            }
+            Task::Sync { answer } => {
+                let done = self.flush_now().and_then(|()| self.group.sync().inspect_err(|error| self.halt(error)));
+                self.done(done, answer, permit);
+            }
+            Task::Roll { answer } => {
+                let done = self.flush_now().and_then(|()| self.roll(0));
+                self.done(done, answer, permit);
+            }
+        }
+    }
+
+    /// What failed is answered at once, what was done when it is durable.
+    fn done(&mut self, done: Result<(), StoreError>, answer: Done, permit: OwnedSemaphorePermit) {
+        match done {
+            Ok(()) => self.answers.push((Answer::Done(answer), permit)),
+            Err(error) => drop(answer.send(Err(error))),
+        }
+    }
+
+    fn decide(&mut self, commit: Prepared, broken: &mut HashSet<StreamId>) -> Result<Verdict, StoreError> {
+        let known = self.hot.load(&self.reader, &commit.stream)?;
+        let head = known.head.clone();
+        let seen = known.commands.contains(&commit.hash);
+        let refused = if head.erased {
+            Some(Verdict::Refused(Refusal::Erased))
+        } else if let Some(before) = if seen { self.recorded_before(&commit)? } else { None } {
+            Some(Verdict::Repeated(before))
+        } else {
+            refusal(&commit, &head, broken).map(Verdict::Refused)
+        };
+        match refused {
+            Some(verdict) => {
+                broken.insert(commit.stream);
+                Ok(verdict)
+            }
+            None => self.record(commit, head).map(Verdict::Committed),
+        }
+    }
+
+    fn recorded_before(&mut self, commit: &Prepared) -> Result<Option<Committed>, StoreError> {
+        let id = &commit.metadata.command_id;
+        let found = self.reader.find_command(&commit.stream, id)?;
+        if found.is_some() || self.group.is_empty() {
+            return Ok(found);
+        }
+        // It may be in the group that is gathered: a repetition is told of only when the first is durable.
+        self.flush_now()?;
+        self.reader.find_command(&commit.stream, id)
+    }
+
+    fn record(&mut self, commit: Prepared, mut head: Head) -> Result<Committed, StoreError> {
+        let Prepared { stream, metadata, codec, reply, places, state, types, hash, encoded, .. } = commit;
+        // The kind and the two places stand in front of what was encoded.
+        self.make_room(encoded.len() + 17)?;
+        if places > 0 {
+            head.revision += u64::from(places);
+            head.position = self.position + u64::from(places);
+            self.position = head.position;
+        }
+        head.commits += 1;
+        let (revision, position) = (head.revision, head.position);
+        let place = self.group.push(places, |buffer| entry::write_commit(buffer, revision, position, &encoded));
+        if state {
+            head.state = Some(place);
+        }
+        let events = if state { 0 } else { places };
+        self.hot.record(&stream, &head, hash);
+        let commit = CommitRef { revision, events, place, command: hash };
+        self.effects.push(Effect::Commit { stream, head, commit, types });
+        Ok(Committed {
+            revision: Revision::new(revision),
+            position: Position::new(position),
+            events,
+            command_id: metadata.command_id.clone(),
+            command: Arc::clone(&metadata.command),
+            codec,
+            reply,
+        })
+    }
+
+    fn checkpoint(&mut self, consumer: String, position: Option<u64>) -> Result<(), StoreError> {
+        let entry = match position {
+            Some(position) => {
+                if position > self.position {
+                    return Err(StoreError::BeyondHead { asked: position, end: self.position });
+                }
+                let place = Position::new(position);
+                if self.checkpoints.get(&consumer) == Some(&place) {
+                    return Ok(());
+                }
+                Entry::Checkpoint { consumer: consumer.clone(), position }
+            }
+            None if self.checkpoints.contains_key(&consumer) => Entry::Forget { consumer: consumer.clone() },
+            None => return Ok(()),
+        };
+        self.push(&entry)?;
+        match position {
+            Some(position) => self.checkpoints.insert(consumer.clone(), Position::new(position)),
+            None => self.checkpoints.remove(&consumer),
+        };
+        self.effects.push(Effect::Checkpoint { consumer, position });
+        Ok(())
+    }
+
+    fn delete(&mut self, stream: StreamId, revision: Revision) -> Result<(), StoreError> {
+        self.flush_now()?;
+        let mut head = self.hot.load(&self.reader, &stream)?.head.clone();
+        let asked = revision.get();
+        if asked > head.revision {
+            return Err(StoreError::BeyondHead { asked, end: head.revision });
+        }
+        if head.erased || head.state.is_some() || asked <= head.deleted {
+            return Ok(());
+        }
+        let needed = self.position_of(&stream, asked)?;
+        if let Some((consumer, checkpoint)) = self.checkpoints.iter().find(|(_, checkpoint)| **checkpoint < Some(needed)) {
+            return Err(StoreError::HeldBack { consumer: consumer.clone(), checkpoint: *checkpoint, needed });
+        }
+        self.push(&Entry::Delete { stream: stream.clone(), revision: asked })?;
+        head.deleted = asked;
+        self.hot.change(&stream, &head);
+        self.effects.push(Effect::Delete { stream, head });
+        Ok(())
+    }
+
+    /// The position of a stream's event; everything of the stream is published.
+    fn position_of(&self, stream: &StreamId, revision: u64) -> Result<Position, StoreError> {
+        let lost = || self.reader.index.table().unreadable();
+        let found = self.reader.commits(stream, revision, Direction::Forwards, 1)?;
+        let commit = found.first().filter(|commit| commit.revision.saturating_sub(u64::from(commit.events)) < revision);
+        let commit = commit.ok_or_else(lost)?;
+        let recorded = self.reader.commit(stream, commit, &mut entry::Texts::default())?.ok_or_else(lost)?;
+        Position::new(recorded.position.saturating_sub(recorded.revision - revision)).ok_or_else(lost)
+    }
+
+    fn erase(&mut self, stream: StreamId) -> Result<(), StoreError> {
+        self.flush_now()?;
+        let Head { revision, position, erased, .. } = self.hot.load(&self.reader, &stream)?.head;
+        if erased {
+            return Ok(());
+        }
+        self.push(&Entry::Erase { stream: stream.clone(), revision, position })?;
+        let head = Head { revision, position, erased: true, ..Head::default() };
+        self.hot.erase(&stream, &head);
+        self.effects.push(Effect::Erase { stream, head });
+        Ok(())
+    }
+
+    fn push(&mut self, entry: &Entry) -> Result<Place, StoreError> {
+        let mut content = Vec::new();
+        entry::write_entry(&mut content, entry).map_err(|error| StoreError::other("encoding an entry", error))?;
+        self.make_room(content.len())?;
+        Ok(self.group.push(0, |buffer| buffer.extend_from_slice(&content)))
+    }
+
+    /// Makes room for an entry: at the end of a segment the group so far is written, and a new one begins in the next.
+    fn make_room(&mut self, content: usize) -> Result<(), StoreError> {
+        if self.group.fits(content) {
+            return Ok(());
+        }
+        self.flush_now()?;
+        if self.group.fits(content) { Ok(()) } else { self.roll(content) }
+    }
+
+    fn roll(&mut self, content: usize) -> Result<(), StoreError> {
+        self.group.roll(content).inspect_err(|error| self.halt(error))?;
+        self.reader.shared.active.store(self.group.spot().segment, Ordering::Release);
+        Ok(())
+    }
+
+    /// Writes what is gathered and shows it to readers. Who waits for it is answered later, but no sooner than it is durable.
+    fn flush_now(&mut self) -> Result<(), StoreError> {
+        if let Some(reason) = &self.halted {
+            return Err(StoreError::Halted { reason: Arc::clone(reason) });
+        }
+        if self.group.is_empty() {
+            return Ok(());
+        }
+        let began = self.group.spot();
+        if let Err(error) = self.group.flush(self.flushed) {
+            self.halt(&error);
+            self.effects.clear();
+            for (answer, _permit) in self.answers.drain(..) {
+                match answer {
+                    Answer::Verdicts(answer, _) => drop(answer.send(Err(error.clone()))),
+                    Answer::Done(answer) => drop(answer.send(Err(error.clone()))),
+                }
+            }
+            return Err(error);
+        }
+        self.flushed = self.position;
+        self.publish(began);
+        Ok(())
+    }
+
+    fn publish(&mut self, began: Spot) {
+        let reach = Reach { sequence: self.group.written(), position: self.position, spot: self.group.spot() };
+        let shared = Arc::clone(&self.reader.shared);
+        let weight = {
+            let mut tail = shared.tail.write();
+            let before = tail.live.weight;
+            tail.publish(self.effects.drain(..), began, reach);
+            (before, tail.live.weight)
+        };
+        if weight.0 == 0 || weight.0 < LAYER_WEIGHT && weight.1 >= LAYER_WEIGHT {
+            shared.indexing.nudge();
+        }
+        let head = Position::new(self.position);
+        shared.head.send_if_modified(|seen| std::mem::replace(seen, head) != head);
+    }
+
+    /// Writes what is gathered and answers whoever waits for it.
+    fn flush(&mut self) {
+        if self.flush_now().is_err() {
+            // Whoever waited was told. Nobody is left but those whose answers need no write.
+        }
+        for (answer, _permit) in self.answers.drain(..) {
+            match answer {
+                Answer::Verdicts(answer, verdicts) => drop(answer.send(Ok(verdicts))),
+                Answer::Done(answer) => drop(answer.send(Ok(()))),
+            }
+        }
+    }
+}
+
+impl Drop for Writer {
+    // Also after a panic: nobody waits for a writer that is gone.
+    fn drop(&mut self) {
+        self.shared().queue.abandon();
+    }
+}
+
+/// Steps 3 to 5 of the contract.
+fn refusal(commit: &Prepared, head: &Head, broken: &HashSet<StreamId>) -> Option<Refusal> {
+    let actual = Revision::new(head.revision);
+    let relies = matches!(commit.expected, Expected::NoStream | Expected::Exact(_));
+    if relies && !broken.is_empty() && broken.contains(&commit.stream) {
+        return Some(Refusal::Dependent);
+    }
+    if !commit.expected.holds(actual) {
+        return Some(Refusal::Conflict { expected: commit.expected, actual });
+    }
+    if commit.size > MAX_COMMIT_BYTES {
+        return Some(Refusal::TooLarge { bytes: commit.size, limit: MAX_COMMIT_BYTES });
+    }
+    let keeps_state = head.state.is_some();
+    let mixed = if commit.state { actual.is_some() && !keeps_state } else { commit.places > 0 && keeps_state };
+    mixed.then_some(Refusal::Mixed)
+}

@@ -1,0 +1,161 @@
+//! The store's folder: who may use it, and which format it has. Nothing is changed in a folder that is not, or not entirely, ours.
+
+use crate::error;
+use crate::io::{Disk, read_exact_at};
+use crate::log::{Spot, create_segment, segment_name};
+use crate::record::{FORMAT, FORMAT_BYTES, SEGMENT_HEADER, SegmentHeader, StoreHeader};
+use ego::store::StoreError;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::path::{Path, PathBuf};
+
+const LOCK: &str = "LOCK";
+const FORMAT_FILE: &str = "FORMAT";
+const FORMAT_NEW: &str = "FORMAT.new";
+const LOG: &str = "log";
+const INDEX: &str = "index";
+
+/// A store's folder, locked for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    /// The number that all files of the store share.
+    pub(crate) store: u64,
+    _lock: File,
+}
+
+impl Folder {
+    /// Locks the folder and reads its format; creates the store when there is none yet.
+    pub(crate) fn open(disk: &dyn Disk, path: &Path, segment_bytes: u64) -> Result<Self, StoreError> {
+        create(disk, path)?;
+        refuse_others(disk, path)?;
+        let lock = lock(path)?;
+        let format = path.join(FORMAT_FILE);
+        if !format.exists() {
+            create_store(disk, path, segment_bytes)?;
+        }
+        let store = read_format(disk, &format)?;
+        Ok(Self { path: path.to_owned(), store, _lock: lock })
+    }
+
+    /// Locks a folder that holds a store, and creates nothing.
+    pub(crate) fn existing(disk: &dyn Disk, path: &Path) -> Result<Self, StoreError> {
+        let format = path.join(FORMAT_FILE);
+        let store = read_format(disk, &format)?;
+        Ok(Self { path: path.to_owned(), store, _lock: lock(path)? })
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.path.join(LOG)
+    }
+
+    pub(crate) fn index(&self) -> PathBuf {
+        self.path.join(INDEX)
+    }
+}
+
+fn create(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    disk.create_folder(path).map_err(error::io("creating", path))?;
+    match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => disk.sync_folder(parent).map_err(error::io("syncing", parent)),
+        None => disk.sync_folder(Path::new(".")).map_err(error::io("syncing", path)),
+    }
+}
+
+/// A folder without FORMAT may hold what a creation leaves that was cut short, and nothing else.
+fn refuse_others(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
+    let names = disk.list(path).map_err(error::io("listing", path))?;
+    if names.iter().any(|name| name == FORMAT_FILE) {
+        return Ok(());
+    }
+    if names.iter().any(|name| name == INDEX) {
+        return Err(error::damaged(&path.join(FORMAT_FILE), None, "the file is missing"));
+    }
+    if let Some(other) = names.iter().find(|name| ![LOCK, FORMAT_NEW, LOG].contains(&name.as_str())) {
+        let reason = io::Error::new(io::ErrorKind::AlreadyExists, format!("the folder holds {other} and no store"));
+        return Err(StoreError::io(format!("creating a store in {}", path.display()), reason));
+    }
+    let log = path.join(LOG);
+    if !log.is_dir() {
+        return Ok(());
+    }
+    let first = segment_name(1);
+    for name in disk.list(&log).map_err(error::io("listing", &log))? {
+        let unused = name == format!("{first}.new") || name == first && is_unused(disk, &log.join(&name))?;
+        if !unused {
+            return Err(error::damaged(&path.join(FORMAT_FILE), None, "the file is missing, and the log holds something"));
+        }
+    }
+    Ok(())
+}
+
+fn is_unused(disk: &dyn Disk, path: &Path) -> Result<bool, StoreError> {
+    let unused = || {
+        let file = disk.open(path)?;
+        let (mut at, len) = (SEGMENT_HEADER as u64, file.len()?);
+        while at < len {
+            let mut bytes = vec![0; (len - at).min(1 << 20) as usize];
+            read_exact_at(&*file, &mut bytes, at)?;
+            if bytes.iter().any(|byte| *byte != 0) {
+                return Ok(false);
+            }
+            at += bytes.len() as u64;
+        }
+        Ok(true)
+    };
+    unused().map_err(error::io("reading", path))
+}
+
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let file = path.join(LOCK);
+    let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&file).map_err(error::io("opening", &file))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { place: path.display().to_string().into() }),
+        Err(TryLockError::Error(reason)) => Err(error::io("locking", &file)(reason)),
+    }
+}
+
+// 1. the folder of the log  2. its first segment  3. FORMAT under another name, synced  4. its name, and the folder synced.
+// A crash before 4 leaves a folder without FORMAT and an unused segment, which is made again. With FORMAT there is a log.
+fn create_store(disk: &dyn Disk, path: &Path, segment_bytes: u64) -> Result<(), StoreError> {
+    let log = path.join(LOG);
+    let first = log.join(segment_name(1));
+    let (new, format) = (path.join(FORMAT_NEW), path.join(FORMAT_FILE));
+    for left in [first.with_extension("seg.new"), first, new.clone()] {
+        if left.exists() {
+            disk.remove(&left).map_err(error::io("removing", &left))?;
+        }
+    }
+    let store = std::hash::RandomState::new().build_hasher().finish() | 1;
+    disk.create_folder(&log).map_err(error::io("creating", &log))?;
+    create_segment(disk, &log, SegmentHeader { number: Spot::first(1).segment, store, len: segment_bytes })?;
+    let name = || {
+        let file = disk.create(&new)?;
+        file.write_all_at(&StoreHeader { format: FORMAT, store }.encode(), 0)?;
+        file.sync_all()?;
+        disk.rename(&new, &format)?;
+        disk.sync_folder(path)
+    };
+    name().map_err(error::io("creating", &format))
+}
+
+fn read_format(disk: &dyn Disk, path: &Path) -> Result<u64, StoreError> {
+    let file = disk.open(path).map_err(error::io("opening", path))?;
+    let len = file.len().map_err(error::io("reading", path))?;
+    if len != FORMAT_BYTES as u64 {
+        return Err(error::damaged(path, None, format!("it has {len} bytes instead of {FORMAT_BYTES}")));
+    }
+    let mut bytes = [0; FORMAT_BYTES];
+    read_exact_at(&*file, &mut bytes, 0).map_err(error::io("reading", path))?;
+    let header = StoreHeader::decode(&bytes).map_err(|reason| error::damaged(path, None, reason))?;
+    match header.format {
+        0 => Err(error::damaged(path, None, "there is no format 0")),
+        format if format > FORMAT => Err(StoreError::NewerFormat { found: format, supported: FORMAT }),
+        _ => Ok(header.store),
+    }
+}

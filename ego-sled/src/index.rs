@@ -1,0 +1,225 @@
+//! The index: what is derived from the log, kept in one table. Layers are applied to it in order, each in one batch together with
+//! how far it goes, off the hot path. Lost or damaged, it is rebuilt (`recover.rs`).
+
+use crate::engine::{Changes, Engine, Table};
+use crate::key::{self, Chunk, CommitRef, INDEX_FORMAT, Meta, StreamEntry};
+use crate::options::Durability;
+use crate::shared::Shared;
+use crate::tail::{Layer, LayerStream};
+use ego::message::StreamId;
+use ego::store::StoreError;
+use parking_lot::Mutex;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::time::{Duration, Instant};
+
+/// How many commits stay in a stream's entry before they move into chunks.
+const RECENT: usize = 32;
+/// The most commits in a chunk: it stays below the size from which sled keeps values in files of their own.
+const CHUNK: usize = 160;
+/// How much waits, at most, before it is applied.
+pub(crate) const LAYER_WEIGHT: usize = 16 << 10;
+/// How long it waits, at most.
+const LAYER_AGE: Duration = Duration::from_secs(1);
+/// How often what was applied is made durable.
+const FLUSH_AGE: Duration = Duration::from_secs(5);
+
+/// Reads and changes the index.
+pub(crate) struct Index {
+    pub(crate) engine: Engine,
+    meta: Mutex<Meta>,
+    /// Held while a snapshot is read or replaced.
+    pub(crate) snapshots: Mutex<()>,
+}
+
+impl Index {
+    /// Takes an engine into use if what it holds is whole and belongs to this store; the error says why not.
+    pub(crate) fn open(engine: Engine, store: u64) -> Result<Self, String> {
+        let text = |error: StoreError| error.to_string();
+        let meta = match engine.index.get(key::META).map_err(text)? {
+            Some(bytes) => postcard::from_bytes::<Meta>(&bytes).map_err(|_| "it does not say how far it is".to_owned())?,
+            None => Meta { format: INDEX_FORMAT, store, ..Meta::default() },
+        };
+        if meta.format != INDEX_FORMAT || meta.store != store {
+            return Err("it belongs to another store or release".to_owned());
+        }
+        // sled may lose what it held without a word, so what is there is compared with the sum of what was put there.
+        let (mut keys, mut sum) = (0, 0_u64);
+        let count = |key: &[u8], value: &[u8]| {
+            if key != key::META {
+                keys += 1;
+                sum = sum.wrapping_add(pair_sum(key, value));
+            }
+            Ok(true)
+        };
+        engine.index.scan(&[], None, false, count).map_err(text)?;
+        if (keys, sum) != (meta.keys, meta.sum) {
+            return Err("it does not hold all that was put there".to_owned());
+        }
+        Ok(Self { engine, meta: Mutex::new(meta), snapshots: Mutex::new(()) })
+    }
+
+    pub(crate) fn meta(&self) -> Meta {
+        *self.meta.lock()
+    }
+
+    pub(crate) fn table(&self) -> &Table {
+        &self.engine.index
+    }
+
+    pub(crate) fn read<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
+        let Some(value) = self.table().get(key)? else { return Ok(None) };
+        self.value(&value).map(Some)
+    }
+
+    pub(crate) fn value<T: DeserializeOwned>(&self, value: &[u8]) -> Result<T, StoreError> {
+        postcard::from_bytes(value).map_err(|_| self.table().unreadable())
+    }
+
+    pub(crate) fn stream(&self, stream: &StreamId) -> Result<Option<StreamEntry>, StoreError> {
+        self.read(&key::stream(stream))
+    }
+
+    /// Applies a layer: all of it, and how far it goes, or nothing.
+    pub(crate) fn apply(&self, layer: &Layer) -> Result<(), StoreError> {
+        let Some(reach) = layer.reach else { return Ok(()) };
+        let mut meta = self.meta.lock();
+        let mut batch = Batch { index: self, changes: Vec::with_capacity(layer.streams.len() * 2), keys: meta.keys, sum: meta.sum };
+        for (stream, layered) in &layer.streams {
+            self.apply_stream(&mut batch, stream, layered)?;
+        }
+        for (position, spot) in &layer.marks {
+            batch.set(key::mark(*position), encode(spot)?)?;
+        }
+        for one in &layer.types {
+            batch.set(key::event_type(one), Vec::new())?;
+        }
+        for (consumer, position) in &layer.checkpoints {
+            match position {
+                Some(position) => batch.set(key::consumer(consumer), encode(position)?)?,
+                None => batch.remove(key::consumer(consumer))?,
+            }
+        }
+        let Batch { mut changes, keys, sum, .. } = batch;
+        let next = Meta {
+            sequence: reach.sequence,
+            position: reach.position,
+            spot: Some(reach.spot),
+            deletions: meta.deletions || layer.streams.values().any(|stream| stream.wiped || stream.head.deleted > 0),
+            keys,
+            sum,
+            ..*meta
+        };
+        changes.push((key::META.to_vec(), Some(encode(&next)?)));
+        self.table().apply(changes)?;
+        *meta = next;
+        Ok(())
+    }
+
+    fn apply_stream(&self, batch: &mut Batch<'_>, stream: &StreamId, layered: &LayerStream) -> Result<(), StoreError> {
+        let mut recent = self.stream(stream)?.map_or_else(Vec::new, |entry| entry.recent);
+        if layered.wiped {
+            recent.clear();
+            let prefix = key::chunks(stream);
+            let mut chunks = Vec::new();
+            self.table().scan(&prefix, key::behind(&prefix).as_deref(), false, |key, _| {
+                chunks.push(key.to_vec());
+                Ok(true)
+            })?;
+            for chunk in chunks {
+                batch.remove(chunk)?;
+            }
+            self.remove_snapshot(stream)?;
+        }
+        recent.extend_from_slice(&layered.commits);
+        if recent.len() > RECENT {
+            let mut first = layered.head.commits.saturating_sub(recent.len() as u64);
+            for commits in recent.chunks(CHUNK) {
+                let Some(CommitRef { revision, .. }) = commits.last() else { continue };
+                let end = first + commits.len() as u64;
+                batch.set(key::chunk(stream, *revision, end), encode(&Chunk { first, commits: commits.to_vec() })?)?;
+                first = end;
+            }
+            recent.clear();
+        }
+        batch.set(key::stream(stream), encode(&StreamEntry { head: layered.head.clone(), recent })?)
+    }
+}
+
+/// Changes in the making, with the sum of the table after them.
+struct Batch<'a> {
+    index: &'a Index,
+    changes: Changes,
+    keys: u64,
+    sum: u64,
+}
+
+impl Batch<'_> {
+    // No key is changed twice in a batch, so what it replaces stands in the table.
+    fn replace(&mut self, key: &[u8]) -> Result<(), StoreError> {
+        if let Some(old) = self.index.table().get(key)? {
+            self.keys -= 1;
+            self.sum = self.sum.wrapping_sub(pair_sum(key, &old));
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, key: Vec<u8>, value: Vec<u8>) -> Result<(), StoreError> {
+        self.replace(&key)?;
+        self.keys += 1;
+        self.sum = self.sum.wrapping_add(pair_sum(&key, &value));
+        self.changes.push((key, Some(value)));
+        Ok(())
+    }
+
+    fn remove(&mut self, key: Vec<u8>) -> Result<(), StoreError> {
+        self.replace(&key)?;
+        self.changes.push((key, None));
+        Ok(())
+    }
+}
+
+fn pair_sum(key: &[u8], value: &[u8]) -> u64 {
+    let mut hasher = crc32fast::Hasher::new_with_initial(key.len() as u32);
+    hasher.update(key);
+    let high = hasher.clone().finalize();
+    hasher.update(value);
+    u64::from(high) << 32 ^ u64::from(hasher.finalize()).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
+    postcard::to_stdvec(value).map_err(|error| StoreError::other("encoding for the index", error))
+}
+
+// 1. freeze what is durable  2. in the buffered mode, sync the log: the index is never ahead of it  3. apply it in one batch
+// 4. drop the layer. Readers find it in the layer until after 3. A crash at any time leaves the index at the end of some batch.
+/// What the indexer's thread does until the writer is done.
+pub(crate) fn run(shared: &Shared, index: &Index) {
+    let mut flushed = Instant::now();
+    let mut unflushed = false;
+    loop {
+        let done = shared.indexing.wait(LAYER_AGE, LAYER_WEIGHT, || shared.tail.read().live.weight);
+        let frozen = shared.tail.write().freeze();
+        if let Some(layer) = frozen {
+            let synced = if shared.options.durability == Durability::Buffered { shared.sync_log() } else { Ok(()) };
+            if let Err(error) = synced.and_then(|()| index.apply(&layer)) {
+                tracing::error!(%error, "the index fell behind for good; the store takes no writes until it is opened again");
+                shared.indexing.fail(&error);
+                return;
+            }
+            shared.tail.write().frozen = None;
+            shared.indexing.applied();
+            unflushed = true;
+        }
+        if unflushed && (done || flushed.elapsed() > FLUSH_AGE) {
+            if let Err(error) = index.engine.flush() {
+                tracing::warn!(%error, "the index could not be flushed; some of it may be applied again");
+            }
+            flushed = Instant::now();
+            unflushed = false;
+        }
+        if done {
+            return;
+        }
+    }
+}

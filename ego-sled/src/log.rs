@@ -1,0 +1,269 @@
+//! The log's segments: files of a fixed size, filled with zeros before they are used, so that a sync of a group has nothing to tell
+//! the file system. Creating and reading them; `group.rs` writes groups into them.
+
+use crate::error;
+use crate::io::{Disk, DiskFile, read_exact_at};
+use crate::record::{self, ALIGNMENT, GROUP_HEADER, GroupHeader, SEGMENT_HEADER, SegmentHeader};
+use bytes::Bytes;
+use ego::store::StoreError;
+use parking_lot::RwLock;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+pub(crate) const MIN_SEGMENT: u64 = 4 << 10;
+pub(crate) const MAX_SEGMENT: u64 = 1 << 30;
+/// How many segments stay open at a time.
+const OPEN_FILES: usize = 128;
+const CHUNK: usize = 1 << 20;
+
+/// Where a group begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Spot {
+    pub(crate) segment: u32,
+    pub(crate) offset: u32,
+}
+
+impl Spot {
+    /// Where the first group of a segment begins.
+    pub(crate) fn first(segment: u32) -> Self {
+        Self { segment, offset: SEGMENT_HEADER as u32 }
+    }
+}
+
+/// Where an entry stands, and how long it is with its header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    pub(crate) segment: u32,
+    pub(crate) offset: u32,
+    pub(crate) len: u32,
+}
+
+/// What stands at a spot.
+pub(crate) enum Found {
+    Group(GroupHeader, Bytes),
+    /// Nothing was written there: zeros, or no room for a group.
+    Nothing,
+    Bad(&'static str),
+}
+
+/// One open segment.
+pub(crate) struct Segment {
+    pub(crate) path: PathBuf,
+    pub(crate) file: Box<dyn DiskFile>,
+    pub(crate) len: u64,
+}
+
+/// All segments of a store, numbered from 1 without a gap.
+pub(crate) struct Log {
+    folder: PathBuf,
+    disk: Arc<dyn Disk>,
+    pub(crate) store: u64,
+    open: RwLock<HashMap<u32, Arc<Segment>>>,
+    last: AtomicU32,
+}
+
+impl Log {
+    /// Looks at the segments that are there. Nothing is changed.
+    pub(crate) fn open(folder: PathBuf, disk: Arc<dyn Disk>, store: u64) -> Result<Self, StoreError> {
+        let log = Self { folder, disk, store, open: RwLock::default(), last: AtomicU32::new(0) };
+        let names = log.disk.list(&log.folder).map_err(error::io("listing", &log.folder))?;
+        for name in names.iter().filter(|name| !name.ends_with(".new")) {
+            let next = log.last() + 1;
+            let number: Option<u32> = name.strip_suffix(".seg").and_then(|number| number.parse().ok());
+            match number {
+                Some(number) if number == next && *name == segment_name(next) => {}
+                Some(_) => return Err(error::damaged(&log.path(next), None, "this segment is missing")),
+                None => return Err(error::damaged(&log.folder.join(name), None, "no file of a store has this name")),
+            }
+            log.last.store(next, Ordering::Release);
+            log.segment(next)?;
+        }
+        if log.last() == 0 {
+            return Err(error::damaged(&log.path(1), None, "this segment is missing"));
+        }
+        Ok(log)
+    }
+
+    pub(crate) fn path(&self, number: u32) -> PathBuf {
+        self.folder.join(segment_name(number))
+    }
+
+    /// The number of the newest segment; it may be empty.
+    pub(crate) fn last(&self) -> u32 {
+        self.last.load(Ordering::Acquire)
+    }
+
+    /// Removes what a crash left of a segment that was being made.
+    pub(crate) fn remove_unfinished(&self) -> Result<(), StoreError> {
+        for name in self.disk.list(&self.folder).map_err(error::io("listing", &self.folder))? {
+            if name.ends_with(".new") {
+                let path = self.folder.join(name);
+                self.disk.remove(&path).map_err(error::io("removing", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The segment with this number, opened and its header checked.
+    pub(crate) fn segment(&self, number: u32) -> Result<Arc<Segment>, StoreError> {
+        if let Some(segment) = self.open.read().get(&number) {
+            return Ok(Arc::clone(segment));
+        }
+        let path = self.path(number);
+        let file = self.disk.open(&path).map_err(error::io("opening", &path))?;
+        let len = file.len().map_err(error::io("reading", &path))?;
+        let mut header = [0; SEGMENT_HEADER];
+        if len < SEGMENT_HEADER as u64 {
+            return Err(error::damaged(&path, Some(len), "the file is cut"));
+        }
+        read_exact_at(&*file, &mut header, 0).map_err(error::io("reading", &path))?;
+        let header = SegmentHeader::decode(&header).map_err(|reason| error::damaged(&path, Some(0), reason))?;
+        if header.store != self.store || header.number != number {
+            return Err(error::damaged(&path, Some(0), "the segment belongs to another place"));
+        }
+        if header.len != len {
+            return Err(error::damaged(&path, Some(len), "the file has another length than it was made with"));
+        }
+        let segment = Arc::new(Segment { path, file, len });
+        let mut open = self.open.write();
+        if open.len() >= OPEN_FILES {
+            open.clear();
+        }
+        open.insert(number, Arc::clone(&segment));
+        Ok(segment)
+    }
+
+    /// Forgets an open segment, so that the next reader opens the file that stands there now.
+    pub(crate) fn reopen(&self, number: u32) {
+        self.open.write().remove(&number);
+    }
+
+    /// Makes a segment full of zeros and durable, in place of one that nothing was written to if there is one.
+    pub(crate) fn create(&self, number: u32, len: u64) -> Result<(), StoreError> {
+        create_segment(&*self.disk, &self.folder, SegmentHeader { number, store: self.store, len })?;
+        self.reopen(number);
+        self.last.fetch_max(number, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// What stands at a spot. Whatever does not check is told, not judged.
+    pub(crate) fn group_at(&self, segment: &Segment, offset: u64) -> Result<Found, StoreError> {
+        let room = segment.len.saturating_sub(offset);
+        if room < GROUP_HEADER as u64 {
+            return Ok(Found::Nothing);
+        }
+        let mut header = [0; GROUP_HEADER];
+        read_exact_at(&*segment.file, &mut header, offset).map_err(error::io("reading", &segment.path))?;
+        if header.iter().all(|byte| *byte == 0) {
+            return Ok(Found::Nothing);
+        }
+        let header = match GroupHeader::decode(&header, self.store) {
+            Ok(header) => header,
+            Err(reason) => return Ok(Found::Bad(reason)),
+        };
+        if header.room() > room {
+            return Ok(Found::Bad("a group reaches beyond its segment"));
+        }
+        let mut body = vec![0; header.body_len as usize];
+        read_exact_at(&*segment.file, &mut body, offset + GROUP_HEADER as u64).map_err(error::io("reading", &segment.path))?;
+        if crc32fast::hash(&body) == header.body_crc {
+            Ok(Found::Group(header, body.into()))
+        } else {
+            Ok(Found::Bad("the checksum of a group does not hold"))
+        }
+    }
+
+    /// The content of one entry, checked.
+    pub(crate) fn read(&self, place: Place) -> Result<Bytes, StoreError> {
+        let segment = self.segment(place.segment)?;
+        let offset = u64::from(place.offset);
+        let bad = |reason| error::damaged(&segment.path, Some(offset), reason);
+        if offset + u64::from(place.len) > segment.len {
+            return Err(bad("an entry reaches beyond its segment"));
+        }
+        let mut bytes = vec![0; place.len as usize];
+        read_exact_at(&*segment.file, &mut bytes, offset).map_err(error::io("reading", &segment.path))?;
+        record::check_entry(&bytes.into()).map_err(bad)
+    }
+
+    /// Headers of groups in a segment from `offset` on, wherever they stand, that check; the search goes on while `found` is false.
+    pub(crate) fn search(
+        &self,
+        segment: &Segment,
+        offset: u64,
+        mut found: impl FnMut(u64, GroupHeader) -> bool,
+    ) -> Result<bool, StoreError> {
+        let mut at = offset.next_multiple_of(ALIGNMENT as u64);
+        while at + GROUP_HEADER as u64 <= segment.len {
+            // Chunks overlap by a header, so that none is missed between two.
+            let len = (segment.len - at).min((CHUNK + GROUP_HEADER) as u64) as usize;
+            let mut chunk = vec![0; len];
+            read_exact_at(&*segment.file, &mut chunk, at).map_err(error::io("reading", &segment.path))?;
+            for start in (0..len.saturating_sub(GROUP_HEADER - 1).min(CHUNK)).step_by(ALIGNMENT) {
+                let Some(bytes) = chunk.get(start..start + GROUP_HEADER) else { break };
+                if GroupHeader::begins(bytes)
+                    && let Ok(header) = GroupHeader::decode(bytes, self.store)
+                    && found(at + start as u64, header)
+                {
+                    return Ok(true);
+                }
+            }
+            at += CHUNK as u64;
+        }
+        Ok(false)
+    }
+
+    /// Where the last byte that is not zero stands, from `offset` on.
+    pub(crate) fn last_written(&self, segment: &Segment, offset: u64) -> Result<Option<u64>, StoreError> {
+        let mut last = None;
+        let mut at = offset;
+        while at < segment.len {
+            let mut chunk = vec![0; (segment.len - at).min(CHUNK as u64) as usize];
+            read_exact_at(&*segment.file, &mut chunk, at).map_err(error::io("reading", &segment.path))?;
+            if let Some(index) = chunk.iter().rposition(|byte| *byte != 0) {
+                last = Some(at + index as u64);
+            }
+            at += chunk.len() as u64;
+        }
+        Ok(last)
+    }
+
+    /// Overwrites a range with zeros and makes that durable.
+    pub(crate) fn clear(&self, segment: &Segment, from: u64, to: u64) -> Result<(), StoreError> {
+        write_zeros(&*segment.file, from, to).and_then(|()| segment.file.sync_data()).map_err(error::io("clearing", &segment.path))
+    }
+}
+
+pub(crate) fn segment_name(number: u32) -> String {
+    format!("{number:010}.seg")
+}
+
+// 1. everything into a file of another name  2. sync it  3. give it its name  4. sync the folder. A crash before 3 leaves a file that
+// opening removes; after 3 the segment is whole, whether or not its name survives.
+pub(crate) fn create_segment(disk: &dyn Disk, folder: &Path, header: SegmentHeader) -> Result<(), StoreError> {
+    let path = folder.join(segment_name(header.number));
+    let new = path.with_extension("seg.new");
+    let make = || {
+        let file = disk.create(&new)?;
+        file.write_all_at(&header.encode(), 0)?;
+        write_zeros(&*file, SEGMENT_HEADER as u64, header.len)?;
+        file.sync_all()?;
+        disk.rename(&new, &path)?;
+        disk.sync_folder(folder)
+    };
+    make().map_err(error::io("creating", &path))
+}
+
+fn write_zeros(file: &dyn DiskFile, from: u64, to: u64) -> std::io::Result<()> {
+    let zeros = vec![0; CHUNK.min(to.saturating_sub(from) as usize)];
+    let mut at = from;
+    while at < to {
+        let len = (to - at).min(CHUNK as u64) as usize;
+        file.write_all_at(zeros.get(..len).unwrap_or_default(), at)?;
+        at += len as u64;
+    }
+    Ok(())
+}

@@ -1,0 +1,473 @@
+//! Reading: what the tail and the index know of streams, and what the log holds of them. Nothing here sees a group before it is
+//! durable: the tail is told of it only then.
+
+use crate::entry::{Entry, RecordedCommit, Texts, read_entry};
+use crate::error;
+use crate::index::Index;
+use crate::key::{self, Chunk, CommitRef, Head, StreamEntry};
+use crate::log::{Found, Place, Spot};
+use crate::record::Entries;
+use crate::shared::Shared;
+use ego::message::{CommandId, Position, Revision, StreamId};
+use ego::store::{Body, Committed, Direction, Filter, Page, RecordedEvent, StoreError, StoredState, StreamHead};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// The most items in a page.
+const PAGE_ITEMS: usize = 16 << 10;
+/// How many bytes of payload end a page.
+const PAGE_BYTES: usize = 4 << 20;
+/// How many bytes of the log are looked through for a page, whatever the filter lets through.
+const PAGE_SCAN: u64 = 16 << 20;
+
+/// Reads an open store.
+#[derive(Clone)]
+pub(crate) struct Reader {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) index: Arc<Index>,
+}
+
+impl Reader {
+    pub(crate) fn of(shared: &Arc<Shared>) -> Result<Self, StoreError> {
+        Ok(Self { index: shared.index()?, shared: Arc::clone(shared) })
+    }
+
+    /// Where a stream stands; `None` when nothing was ever recorded.
+    pub(crate) fn head(&self, stream: &StreamId) -> Result<Option<Head>, StoreError> {
+        let tail = self.shared.tail.read();
+        if let Some(head) = tail.layers(stream).next().map(|layer| layer.head.clone()) {
+            return Ok(Some(head));
+        }
+        drop(tail);
+        Ok(self.index.stream(stream)?.map(|entry| entry.head))
+    }
+
+    /// The numbers of all command ids of a stream.
+    pub(crate) fn commands(&self, stream: &StreamId, mut take: impl FnMut(u64)) -> Result<(), StoreError> {
+        self.each_commit(stream, |commit| {
+            take(commit.command);
+            Ok(true)
+        })
+    }
+
+    /// What was recorded for a command id.
+    pub(crate) fn find_command(&self, stream: &StreamId, id: &CommandId) -> Result<Option<Committed>, StoreError> {
+        let hash = key::command_hash(id.as_str());
+        let mut found = None;
+        self.each_commit(stream, |commit| {
+            if commit.command == hash
+                && let Some(recorded) = self.commit(stream, commit, &mut Texts::default())?
+                && recorded.metadata.command_id == *id
+            {
+                found = Some(recorded.committed());
+            }
+            Ok(found.is_none())
+        })?;
+        Ok(found)
+    }
+
+    /// Visits the commits of a stream, each at least once, in no promised order, while `visit` says true.
+    fn each_commit(
+        &self,
+        stream: &StreamId,
+        mut visit: impl FnMut(&CommitRef) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let (newest, wiped) = {
+            let tail = self.shared.tail.read();
+            let newest: Vec<CommitRef> = tail.layers(stream).flat_map(|layer| layer.commits.iter().copied()).collect();
+            (newest, tail.layers(stream).any(|layer| layer.wiped))
+        };
+        for commit in &newest {
+            if !visit(commit)? {
+                return Ok(());
+            }
+        }
+        if wiped {
+            return Ok(());
+        }
+        let Some(entry) = self.index.stream(stream)? else { return Ok(()) };
+        for commit in &entry.recent {
+            if !visit(commit)? {
+                return Ok(());
+            }
+        }
+        if entry.head.commits == entry.recent.len() as u64 {
+            return Ok(());
+        }
+        let prefix = key::chunks(stream);
+        self.index.table().scan(&prefix, key::behind(&prefix).as_deref(), false, |_, value| {
+            for commit in &self.index.value::<Chunk>(value)?.commits {
+                if !visit(commit)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
+    }
+
+    /// Up to `limit` commits with events of a stream, in the order of reading, from the one that holds revision `from`.
+    pub(crate) fn commits(
+        &self,
+        stream: &StreamId,
+        from: u64,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<CommitRef>, StoreError> {
+        let forwards = direction == Direction::Forwards;
+        let wanted = |commit: &CommitRef| {
+            let reached = if forwards { commit.revision >= from } else { commit.revision.saturating_sub(u64::from(commit.events)) < from };
+            commit.events > 0 && reached
+        };
+        // The tail first: what moves from there into the index meanwhile is found there again and told by its ordinal.
+        let (newest, mut end) = {
+            let tail = self.shared.tail.read();
+            let mut layers: Vec<_> = tail.layers(stream).collect();
+            let wiped = layers.iter().any(|layer| layer.wiped);
+            let first = layers.last().map_or(u64::MAX, |layer| layer.first());
+            layers.reverse();
+            let commits = layers.iter().flat_map(|layer| &layer.commits).copied();
+            let newest: Vec<CommitRef> = if forwards {
+                commits.filter(wanted).take(limit).collect()
+            } else {
+                commits.rev().filter(wanted).take(limit).collect()
+            };
+            (newest, if wiped { 0 } else { first })
+        };
+        let mut found = Vec::new();
+        if !forwards {
+            found = newest.clone();
+        }
+        if end > 0 && found.len() < limit {
+            // The entry before the chunks: commits move from it into chunks, never back.
+            let StreamEntry { head, recent } = self.index.stream(stream)?.unwrap_or_default();
+            let first_recent = head.commits.saturating_sub(recent.len() as u64);
+            let recent = (first_recent..).zip(recent).filter(|(ordinal, commit)| *ordinal < end && wanted(commit));
+            let recent: Vec<CommitRef> = recent.map(|(_, commit)| commit).collect();
+            end = end.min(first_recent);
+            if !forwards {
+                found.extend(recent.iter().rev());
+            }
+            if end > 0 && found.len() < limit {
+                self.chunked(stream, from, forwards, end, |commit| {
+                    if wanted(&commit) {
+                        found.push(commit);
+                    }
+                    found.len() < limit
+                })?;
+            }
+            if forwards {
+                found.extend(recent);
+            }
+        }
+        if forwards {
+            found.extend(newest);
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    /// Visits commits in chunks, from the chunk that holds revision `from`, of those before ordinal `end`, while `visit` says true.
+    fn chunked(
+        &self,
+        stream: &StreamId,
+        from: u64,
+        forwards: bool,
+        end: u64,
+        mut visit: impl FnMut(CommitRef) -> bool,
+    ) -> Result<(), StoreError> {
+        let table = self.index.table();
+        let (first, behind) = (key::chunks(stream), key::behind(&key::chunks(stream)));
+        // A chunk is named for its last revision, so the first one at or behind `from` holds it.
+        let start = key::chunk(stream, from, 0);
+        let mut visit_chunk = |_: &[u8], value: &[u8]| {
+            let Chunk { first, commits } = self.index.value(value)?;
+            let mut commits: Vec<_> = (first..).zip(commits).filter(|(ordinal, _)| *ordinal < end).collect();
+            if !forwards {
+                commits.reverse();
+            }
+            Ok(commits.into_iter().all(|(_, commit)| visit(commit)))
+        };
+        if forwards {
+            return table.scan(&start, behind.as_deref(), false, visit_chunk);
+        }
+        let mut to = behind.clone();
+        table.scan(&start, behind.as_deref(), false, |key, _| {
+            let mut next = key.to_vec();
+            next.push(0);
+            to = Some(next);
+            Ok(false)
+        })?;
+        table.scan(&first, to.as_deref(), true, &mut visit_chunk)
+    }
+
+    /// A commit as the log holds it; `None` when it was erased meanwhile.
+    pub(crate) fn commit(
+        &self,
+        stream: &StreamId,
+        commit: &CommitRef,
+        texts: &mut Texts,
+    ) -> Result<Option<RecordedCommit>, StoreError> {
+        self.commit_at(stream, commit.revision, commit.place, texts)
+    }
+
+    fn commit_at(
+        &self,
+        stream: &StreamId,
+        revision: u64,
+        place: Place,
+        texts: &mut Texts,
+    ) -> Result<Option<RecordedCommit>, StoreError> {
+        let bad = |reason| error::damaged(&self.shared.log.path(place.segment), Some(u64::from(place.offset)), reason);
+        let content = self.shared.log.read(place)?;
+        match read_entry(&content, texts).map_err(bad)? {
+            Entry::Commit(commit) if commit.stream == *stream && commit.revision == revision => Ok(Some(*commit)),
+            Entry::Blank { .. } => Ok(None),
+            _ => Err(bad("another entry stands here than the index says")),
+        }
+    }
+
+    pub(crate) fn stream_head(&self, stream: &StreamId) -> Result<Option<StreamHead>, StoreError> {
+        Ok(self.head(stream)?.map(|head| head.public(stream)))
+    }
+
+    pub(crate) fn load_state(&self, stream: &StreamId) -> Result<Option<StoredState>, StoreError> {
+        let Some(head) = self.head(stream)?.filter(|head| !head.erased) else { return Ok(None) };
+        let (Some(place), Some(revision), Some(position)) =
+            (head.state, Revision::new(head.revision), Position::new(head.position))
+        else {
+            return Ok(None);
+        };
+        let Some(commit) = self.commit_at(stream, head.revision, place, &mut Texts::default())? else { return Ok(None) };
+        let RecordedCommit { metadata, codec, body, .. } = commit;
+        Ok(match body {
+            Body::State(state) => {
+                Some(StoredState { revision, position, version: state.version, codec, payload: state.payload, metadata })
+            }
+            Body::Events(_) => None,
+        })
+    }
+
+    pub(crate) fn read_stream(
+        &self,
+        stream: &StreamId,
+        from: Option<Revision>,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Page<RecordedEvent, Revision>, StoreError> {
+        let limit = limit.clamp(1, PAGE_ITEMS);
+        let nothing = Page { items: Vec::new(), next: None };
+        let Some(head) = self.head(stream)?.filter(Head::readable) else { return Ok(nothing) };
+        let (first, last) = (head.deleted + 1, head.revision);
+        let forwards = direction == Direction::Forwards;
+        let start = match (from.map(Revision::get), forwards) {
+            (Some(from), true) => from.max(first),
+            (Some(from), false) => from.min(last),
+            (None, true) => first,
+            (None, false) => last,
+        };
+        if start < first || start > last {
+            return Ok(nothing);
+        }
+        let (mut items, mut bytes, mut texts) = (Vec::new(), 0, Texts::default());
+        let mut expected = start;
+        'page: for commit in self.commits(stream, start, direction, limit)? {
+            let Some(recorded) = self.commit(stream, &commit, &mut texts)? else { return Ok(nothing) };
+            let mut events = events_of(recorded);
+            if !forwards {
+                events.reverse();
+            }
+            for event in events {
+                let revision = event.revision.get();
+                // A reader sees the stream as it stood when it began: what came later is not of this page.
+                if revision < first || revision > last || if forwards { revision < start } else { revision > start } {
+                    continue;
+                }
+                if revision != expected {
+                    return self.gap(stream);
+                }
+                expected = if forwards { expected + 1 } else { expected - 1 };
+                bytes += event.payload.len();
+                items.push(event);
+                if items.len() == limit || bytes >= PAGE_BYTES {
+                    break 'page;
+                }
+            }
+        }
+        if items.is_empty() {
+            return self.gap(stream);
+        }
+        let next = (first..=last).contains(&expected).then_some(expected).and_then(Revision::new);
+        Ok(Page { items, next })
+    }
+
+    /// A stream was not found whole: because it was erased meanwhile, or because the index lost something (I1).
+    fn gap(&self, stream: &StreamId) -> Result<Page<RecordedEvent, Revision>, StoreError> {
+        match self.head(stream)? {
+            Some(head) if head.erased => Ok(Page { items: Vec::new(), next: None }),
+            _ => Err(self.index.table().unreadable()),
+        }
+    }
+
+    pub(crate) fn read_log(
+        &self,
+        after: Option<Position>,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Page<RecordedEvent, Position>, StoreError> {
+        let limit = limit.clamp(1, PAGE_ITEMS);
+        let mut reached = after.map_or(0, Position::get);
+        let (reach, deletions, mark) = {
+            let tail = self.shared.tail.read();
+            (tail.reach, tail.deletions, tail.mark(reached.saturating_add(1)))
+        };
+        let mut items = Vec::new();
+        if reached >= reach.position {
+            return Ok(Page { items, next: None });
+        }
+        let mut spot = match mark {
+            Some(spot) => spot,
+            None => self.index_mark(reached + 1)?,
+        };
+        let (mut heads, mut texts) = (HashMap::new(), Texts::default());
+        let (mut bytes, mut scanned) = (0, 0);
+        while reached < reach.position && spot != reach.spot && scanned < PAGE_SCAN {
+            let segment = self.shared.log.segment(spot.segment)?;
+            let bad = |reason| error::damaged(&segment.path, Some(u64::from(spot.offset)), reason);
+            let (header, body) = match self.shared.log.group_at(&segment, u64::from(spot.offset))? {
+                Found::Group(header, body) => (header, body),
+                Found::Nothing if spot.segment < reach.spot.segment => {
+                    spot = Spot::first(spot.segment + 1);
+                    continue;
+                }
+                Found::Nothing => return Err(bad("the log ends before its head")),
+                Found::Bad(reason) => return Err(bad(reason)),
+            };
+            let end = header.position + u64::from(header.positions);
+            if header.position > reached {
+                return Err(bad("a part of the log is missing before this"));
+            }
+            if end > reached {
+                scanned += header.room();
+                for entry in Entries::of(&body) {
+                    let entry = read_entry(&entry.map_err(bad)?.content, &mut texts).map_err(bad)?;
+                    let Entry::Commit(commit) = entry else { continue };
+                    if commit.position <= reached || commit.places() == 0 {
+                        continue;
+                    }
+                    let last = commit.position;
+                    for event in events_of(*commit) {
+                        let position = event.position.get();
+                        if position <= reached || !filter.matches(event.stream.kind(), &event.name, &event.tags) {
+                            continue;
+                        }
+                        if deletions && self.is_deleted(&event, &mut heads)? {
+                            continue;
+                        }
+                        bytes += event.payload.len();
+                        items.push(event);
+                        if items.len() == limit || bytes >= PAGE_BYTES {
+                            let next = (position < reach.position).then_some(position).and_then(Position::new);
+                            return Ok(Page { items, next });
+                        }
+                    }
+                    reached = reached.max(last);
+                }
+                reached = reached.max(end);
+            }
+            spot = Spot { offset: spot.offset + header.room() as u32, ..spot };
+        }
+        let next = (reached < reach.position).then_some(reached).and_then(Position::new);
+        Ok(Page { items, next })
+    }
+
+    fn index_mark(&self, position: u64) -> Result<Spot, StoreError> {
+        let mut found = None;
+        let to = key::mark(position.saturating_add(1));
+        self.index.table().scan(&key::mark(0), Some(&to), true, |_, value| {
+            found = Some(self.index.value(value)?);
+            Ok(false)
+        })?;
+        Ok(found.unwrap_or(Spot::first(1)))
+    }
+
+    fn is_deleted(&self, event: &RecordedEvent, heads: &mut HashMap<StreamId, u64>) -> Result<bool, StoreError> {
+        if let Some(deleted) = heads.get(&event.stream) {
+            return Ok(event.revision.get() <= *deleted);
+        }
+        let deleted = self.head(&event.stream)?.map_or(0, |head| if head.erased { u64::MAX } else { head.deleted });
+        heads.insert(event.stream.clone(), deleted);
+        Ok(event.revision.get() <= deleted)
+    }
+
+    pub(crate) fn list_streams(
+        &self,
+        kind: Option<&str>,
+        after: Option<&StreamId>,
+        limit: usize,
+    ) -> Result<Page<StreamHead, StreamId>, StoreError> {
+        let limit = limit.clamp(1, PAGE_ITEMS);
+        let wanted = |stream: &StreamId| {
+            after.is_none_or(|after| stream > after) && kind.is_none_or(|kind| kind == stream.kind())
+        };
+        let mut streams: BTreeMap<StreamId, Head> = {
+            let tail = self.shared.tail.read();
+            let frozen = tail.frozen.iter().flat_map(|frozen| &frozen.streams);
+            let layers = frozen.chain(&tail.live.streams);
+            layers.filter(|(stream, _)| wanted(stream)).map(|(stream, layer)| (stream.clone(), layer.head.clone())).collect()
+        };
+        let prefix = key::streams_of(kind);
+        let start = after.map_or_else(|| prefix.clone(), |after| key::stream(after).max(prefix.clone()));
+        let mut more = 0;
+        self.index.table().scan(&start, key::behind(&prefix).as_deref(), false, |key, value| {
+            let stream = key::stream_of(key).ok_or_else(|| self.index.table().unreadable())?;
+            if wanted(&stream) && !streams.contains_key(&stream) {
+                let StreamEntry { head, .. } = self.index.value(value)?;
+                more += usize::from(!head.erased);
+                streams.insert(stream, head);
+            }
+            Ok(more <= limit)
+        })?;
+        let mut found = streams.iter().filter(|(_, head)| !head.erased);
+        let items: Vec<_> = found.by_ref().take(limit).map(|(stream, head)| head.public(stream)).collect();
+        let next = found.next().and_then(|_| items.last()).map(|last| last.stream.clone());
+        Ok(Page { items, next })
+    }
+}
+
+impl Head {
+    fn readable(&self) -> bool {
+        !self.erased && self.state.is_none() && self.deleted < self.revision
+    }
+
+    pub(crate) fn public(&self, stream: &StreamId) -> StreamHead {
+        StreamHead {
+            stream: stream.clone(),
+            revision: Revision::new(self.revision),
+            position: Position::new(self.position),
+            first: if self.readable() { Revision::new(self.deleted + 1) } else { None },
+            erased: self.erased,
+        }
+    }
+}
+
+/// The events of a commit with their places; none for a state.
+pub(crate) fn events_of(commit: RecordedCommit) -> Vec<RecordedEvent> {
+    let RecordedCommit { revision, position, stream, metadata, codec, body, .. } = commit;
+    let Body::Events(events) = body else { return Vec::new() };
+    let before = events.len() as u64;
+    let places = (revision.saturating_sub(before) + 1..).zip(position.saturating_sub(before) + 1..);
+    let events = events.into_iter().zip(places).filter_map(|(event, (revision, position))| {
+        Some(RecordedEvent {
+            stream: stream.clone(),
+            revision: Revision::new(revision)?,
+            position: Position::new(position)?,
+            name: event.name,
+            version: event.version,
+            codec: Arc::clone(&codec),
+            payload: event.payload,
+            tags: event.tags,
+            metadata: Arc::clone(&metadata),
+        })
+    });
+    events.collect()
+}

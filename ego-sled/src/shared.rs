@@ -1,0 +1,197 @@
+//! What the store's callers, its writer and its indexer share, and how they wake each other.
+
+use crate::append::Request;
+use crate::index::Index;
+use crate::log::Log;
+use crate::options::Options;
+use crate::tail::Tail;
+use ego::message::Position;
+use ego::store::StoreError;
+use parking_lot::{Condvar, Mutex, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::{Semaphore, watch};
+
+/// How many KiB of requests may wait for the writer.
+pub(crate) const ROOM_KIB: usize = 128 << 10;
+
+/// What everybody shares.
+pub(crate) struct Shared {
+    pub(crate) options: Options,
+    pub(crate) log: Arc<Log>,
+    /// `None` once the store is closed.
+    pub(crate) index: RwLock<Option<Arc<Index>>>,
+    // Held for as long as a group is published or a reader copies what it needs.
+    pub(crate) tail: RwLock<Tail>,
+    pub(crate) head: watch::Sender<Option<Position>>,
+    pub(crate) queue: Queue,
+    pub(crate) room: Arc<Semaphore>,
+    pub(crate) indexing: Indexing,
+    /// The segment that is written to.
+    pub(crate) active: AtomicU32,
+}
+
+impl Shared {
+    pub(crate) fn new(options: Options, log: Arc<Log>, index: Arc<Index>, tail: Tail) -> Self {
+        let head = Position::new(tail.reach.position);
+        Self {
+            active: AtomicU32::new(tail.reach.spot.segment),
+            options,
+            log,
+            index: RwLock::new(Some(index)),
+            tail: RwLock::new(tail),
+            head: watch::Sender::new(head),
+            queue: Queue::default(),
+            room: Arc::new(Semaphore::new(ROOM_KIB)),
+            indexing: Indexing::default(),
+        }
+    }
+
+    pub(crate) fn index(&self) -> Result<Arc<Index>, StoreError> {
+        self.index.read().clone().ok_or(StoreError::Closed)
+    }
+
+    /// Makes durable what readers may see. Segments that are full were synced when they were left.
+    pub(crate) fn sync_log(&self) -> Result<(), StoreError> {
+        let segment = self.log.segment(self.active.load(Ordering::Acquire))?;
+        segment.file.sync_data().map_err(crate::error::io("syncing", &segment.path))
+    }
+}
+
+/// Requests on their way to the writer, which takes all that wait at once.
+#[derive(Default)]
+pub(crate) struct Queue {
+    state: Mutex<QueueState>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct QueueState {
+    waiting: Vec<Request>,
+    idle: bool,
+    closed: bool,
+}
+
+impl Queue {
+    pub(crate) fn push(&self, request: Request) -> Result<(), StoreError> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(StoreError::Closed);
+        }
+        state.waiting.push(request);
+        let idle = std::mem::take(&mut state.idle);
+        drop(state);
+        if idle {
+            self.wake.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Waits for requests and takes them all, into an empty list; false when the queue is closed and nothing is left.
+    pub(crate) fn take(&self, requests: &mut Vec<Request>) -> bool {
+        let mut state = self.state.lock();
+        while state.waiting.is_empty() && !state.closed {
+            state.idle = true;
+            self.wake.wait(&mut state);
+        }
+        state.idle = false;
+        std::mem::swap(&mut state.waiting, requests);
+        !requests.is_empty()
+    }
+
+    /// Takes no more requests; those that wait are still handed out.
+    pub(crate) fn close(&self) {
+        self.state.lock().closed = true;
+        self.wake.notify_all();
+    }
+
+    /// Takes no more requests, and answers those that wait with [`StoreError::Closed`] or whatever dropping them means.
+    pub(crate) fn abandon(&self) {
+        let waiting = {
+            let mut state = self.state.lock();
+            state.closed = true;
+            std::mem::take(&mut state.waiting)
+        };
+        drop(waiting);
+    }
+}
+
+/// How the writer and the indexer wait for each other.
+#[derive(Default)]
+pub(crate) struct Indexing {
+    state: Mutex<IndexingState>,
+    wake: Condvar,
+    room: Condvar,
+}
+
+#[derive(Default)]
+struct IndexingState {
+    done: bool,
+    failed: Option<StoreError>,
+}
+
+impl Indexing {
+    /// The indexer waits until something is there and then for `age` or until it weighs `enough`. True when there will be no more.
+    pub(crate) fn wait(&self, age: Duration, enough: usize, weight: impl Fn() -> usize) -> bool {
+        let mut state = self.state.lock();
+        let mut deadline = None;
+        while !state.done {
+            match weight() {
+                0 => self.wake.wait(&mut state),
+                some if some >= enough => break,
+                _ => {
+                    let deadline = *deadline.get_or_insert_with(|| Instant::now() + age);
+                    if self.wake.wait_until(&mut state, deadline).timed_out() {
+                        break;
+                    }
+                }
+            }
+        }
+        state.done
+    }
+
+    /// Tells the indexer that something is there.
+    pub(crate) fn nudge(&self) {
+        drop(self.state.lock());
+        self.wake.notify_one();
+    }
+
+    /// Tells the indexer that there will be no more.
+    pub(crate) fn finish(&self) {
+        self.state.lock().done = true;
+        self.wake.notify_one();
+    }
+
+    /// Tells the writer that there is room again.
+    pub(crate) fn applied(&self) {
+        drop(self.state.lock());
+        self.room.notify_one();
+    }
+
+    pub(crate) fn fail(&self, error: &StoreError) {
+        self.state.lock().failed = Some(error.clone());
+        self.room.notify_one();
+    }
+
+    /// The writer waits until less than `limit` waits for the indexer.
+    pub(crate) fn wait_for_room(&self, limit: usize, weight: impl Fn() -> usize) -> Result<(), StoreError> {
+        if weight() < limit {
+            return Ok(());
+        }
+        let mut state = self.state.lock();
+        loop {
+            if let Some(error) = &state.failed {
+                return Err(error.clone());
+            }
+            if weight() < limit {
+                return Ok(());
+            }
+            self.room.wait(&mut state);
+        }
+    }
+
+    pub(crate) fn failure(&self) -> Option<StoreError> {
+        self.state.lock().failed.clone()
+    }
+}

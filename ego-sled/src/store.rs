@@ -1,0 +1,288 @@
+//! The store: its life – opened, shared, closed – and the contract, each method handed to the file that knows it.
+
+use crate::append::{self, MAX_COMMIT_BYTES, Prepared, Task, Writer, ask};
+use crate::error;
+use crate::folder::Folder;
+use crate::group::GroupWriter;
+use crate::index;
+use crate::options::{Durability, Options};
+use crate::read::Reader;
+use crate::recover::{Recovery, recover};
+use crate::shared::Shared;
+use async_trait::async_trait;
+use ego::message::{CommandId, Position, Revision, StreamId};
+use ego::store::{
+    Capabilities, Commit, Committed, Direction, EventType, Filter, Page, RecordedEvent, Snapshot, Store, StoreError, StoredState,
+    StreamHead, Verdict,
+};
+use parking_lot::Mutex;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+/// A store in a folder of this machine, for one process. Cloning shares it; the last clone closes it when it is dropped, which waits
+/// for what is under way. Use [`close`](Store::close) where waiting would hold up other tasks, and to learn whether it went well.
+///
+/// The futures may be awaited on any executor; on a tokio runtime, reading from the disk happens on its blocking threads.
+#[derive(Clone)]
+pub struct SledStore {
+    shared: Arc<Shared>,
+    life: Arc<Life>,
+    recovery: Arc<Recovery>,
+}
+
+/// Ends the threads with the last clone.
+struct Life {
+    shared: Arc<Shared>,
+    running: Mutex<Option<Running>>,
+}
+
+struct Running {
+    writer: JoinHandle<Result<(), StoreError>>,
+    indexer: JoinHandle<()>,
+    /// Unlocked last.
+    folder: Folder,
+}
+
+impl fmt::Debug for SledStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let head = *self.shared.head.borrow();
+        f.debug_struct("SledStore").field("folder", &self.shared.options.folder).field("head", &head).finish_non_exhaustive()
+    }
+}
+
+impl SledStore {
+    /// The most bytes in one commit: 16 MiB.
+    pub const MAX_COMMIT_BYTES: usize = MAX_COMMIT_BYTES;
+
+    /// Opens the store in this folder with the usual options; creates it when the folder is empty or not there.
+    ///
+    /// What a crash left is put in order, and told by [`recovery`](Self::recovery). Reads as much of the log as the index lacks, and
+    /// the whole index once; blocks meanwhile.
+    ///
+    /// # Errors
+    /// - [`StoreError::InUse`] when another store, in this or another process, has the folder open;
+    /// - [`StoreError::NewerFormat`] when a newer release wrote it; it is left as it is;
+    /// - [`StoreError::Damaged`] when something that was acknowledged cannot be read; the log is left as it is;
+    /// - [`StoreError::Io`] when the operating system refuses something, and when the folder holds other things than a store.
+    pub fn open(folder: impl Into<PathBuf>) -> Result<Self, StoreError> {
+        Self::options(folder).open()
+    }
+
+    /// How to open the store in this folder, one option after the other.
+    pub fn options(folder: impl Into<PathBuf>) -> Options {
+        Options::new(folder.into())
+    }
+
+    /// What opening found and did.
+    #[must_use]
+    pub fn recovery(&self) -> &Recovery {
+        &self.recovery
+    }
+
+    pub(crate) fn start(options: Options) -> Result<Self, StoreError> {
+        let folder = Folder::open(&*options.disk, &options.folder, options.segment_bytes)?;
+        let recovered = recover(&folder, &options)?;
+        let (durability, segment_bytes) = (options.durability, options.segment_bytes);
+        let group = GroupWriter::new(Arc::clone(&recovered.log), durability, segment_bytes, recovered.end)?;
+        let shared = Arc::new(Shared::new(options, recovered.log, Arc::new(recovered.index), recovered.tail));
+        let reader = Reader::of(&shared)?;
+        let (of_index, index) = (Arc::clone(&shared), Arc::clone(&reader.index));
+        let writer = Writer::new(reader, group);
+        let spawned = |path| error::io("starting the threads of", path);
+        let indexer = thread::Builder::new()
+            .name("ego-sled-index".to_owned())
+            .spawn(move || index::run(&of_index, &index))
+            .map_err(spawned(&shared.options.folder))?;
+        let writer = thread::Builder::new().name("ego-sled-write".to_owned()).spawn(move || writer.run()).map_err(|reason| {
+            shared.indexing.finish();
+            spawned(&shared.options.folder)(reason)
+        })?;
+        let running = Mutex::new(Some(Running { writer, indexer, folder }));
+        let life = Arc::new(Life { shared: Arc::clone(&shared), running });
+        Ok(Self { shared, life, recovery: Arc::new(recovered.recovery) })
+    }
+
+    fn reader(&self) -> Result<Reader, StoreError> {
+        Reader::of(&self.shared)
+    }
+
+    /// Reads on a thread that may block.
+    async fn reading<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let reader = self.reader()?;
+        blocking(move || read(&reader)).await
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => runtime.spawn_blocking(work).await.map_err(|failed| StoreError::other("reading", failed))?,
+        Err(_) => work(),
+    }
+}
+
+impl Life {
+    // 1. take no more requests; the writer answers those that wait and seals the log  2. the indexer applies the rest and flushes
+    // 3. let go of the index  4. unlock. A crash before the end is one that opening knows.
+    fn end(&self) -> Result<(), StoreError> {
+        let mut running = self.running.lock();
+        let Some(Running { writer, indexer, folder }) = running.take() else { return Ok(()) };
+        self.shared.queue.close();
+        let sealed = writer.join().unwrap_or_else(|_| Err(error::gone("closing")));
+        self.shared.indexing.finish();
+        let indexed = indexer.join().map_err(|_| error::gone("closing"));
+        drop(self.shared.index.write().take());
+        self.shared.head.send_modify(|_| ());
+        drop(folder);
+        sealed.and(indexed)
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        if let Err(error) = self.end() {
+            tracing::error!(%error, "the store was not closed well");
+        }
+    }
+}
+
+#[async_trait]
+impl Store for SledStore {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::persistent(MAX_COMMIT_BYTES)
+    }
+
+    async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
+        let prepared: Result<Vec<_>, _> = {
+            let tail = self.shared.tail.read();
+            batch.into_iter().map(|commit| Prepared::new(commit, |one| tail.types.contains(one))).collect()
+        };
+        let batch = prepared?;
+        ask(&self.shared, append::kib(&batch), |answer| Task::Append { batch, answer }).await
+    }
+
+    async fn find_command(&self, stream: &StreamId, id: &CommandId) -> Result<Option<Committed>, StoreError> {
+        let (stream, id) = (stream.clone(), id.clone());
+        self.reading(move |reader| reader.find_command(&stream, &id)).await
+    }
+
+    async fn stream_head(&self, stream: &StreamId) -> Result<Option<StreamHead>, StoreError> {
+        self.reader()?.stream_head(stream)
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &StreamId,
+        from: Option<Revision>,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Page<RecordedEvent, Revision>, StoreError> {
+        let stream = stream.clone();
+        self.reading(move |reader| reader.read_stream(&stream, from, direction, limit)).await
+    }
+
+    async fn read_log(
+        &self,
+        after: Option<Position>,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Page<RecordedEvent, Position>, StoreError> {
+        let filter = filter.clone();
+        self.reading(move |reader| reader.read_log(after, &filter, limit)).await
+    }
+
+    async fn head(&self) -> Result<Option<Position>, StoreError> {
+        self.reader()?;
+        Ok(*self.shared.head.borrow())
+    }
+
+    async fn wait_for_head(&self, position: Option<Position>) -> Result<Position, StoreError> {
+        let mut head = self.shared.head.subscribe();
+        loop {
+            self.reader()?;
+            if let Some(now) = *head.borrow_and_update()
+                && Some(now) > position
+            {
+                return Ok(now);
+            }
+            head.changed().await.map_err(|_| StoreError::Closed)?;
+        }
+    }
+
+    async fn list_streams(
+        &self,
+        kind: Option<&str>,
+        after: Option<&StreamId>,
+        limit: usize,
+    ) -> Result<Page<StreamHead, StreamId>, StoreError> {
+        let (kind, after) = (kind.map(str::to_owned), after.cloned());
+        self.reading(move |reader| reader.list_streams(kind.as_deref(), after.as_ref(), limit)).await
+    }
+
+    async fn event_types(&self) -> Result<Vec<EventType>, StoreError> {
+        self.reader()?;
+        Ok(self.shared.tail.read().types.iter().cloned().collect())
+    }
+
+    async fn save_snapshot(&self, stream: &StreamId, snapshot: Snapshot) -> Result<(), StoreError> {
+        if self.shared.options.durability == Durability::Buffered {
+            ask(&self.shared, 1, |answer| Task::Sync { answer }).await?;
+        }
+        let stream = stream.clone();
+        self.reading(move |reader| reader.save_snapshot(&stream, &snapshot)).await
+    }
+
+    async fn load_snapshot(&self, stream: &StreamId) -> Result<Option<Snapshot>, StoreError> {
+        let stream = stream.clone();
+        self.reading(move |reader| reader.load_snapshot(&stream)).await
+    }
+
+    async fn delete_snapshot(&self, stream: &StreamId) -> Result<(), StoreError> {
+        let stream = stream.clone();
+        self.reading(move |reader| reader.delete_snapshot(&stream)).await
+    }
+
+    async fn load_state(&self, stream: &StreamId) -> Result<Option<StoredState>, StoreError> {
+        let stream = stream.clone();
+        self.reading(move |reader| reader.load_state(&stream)).await
+    }
+
+    async fn save_checkpoint(&self, consumer: &str, position: Option<Position>) -> Result<(), StoreError> {
+        let (consumer, position) = (consumer.to_owned(), Some(position.map_or(0, Position::get)));
+        ask(&self.shared, 1, |answer| Task::Checkpoint { consumer, position, answer }).await
+    }
+
+    async fn load_checkpoint(&self, consumer: &str) -> Result<Option<Position>, StoreError> {
+        self.reader()?;
+        Ok(self.shared.tail.read().checkpoints.get(consumer).copied().flatten())
+    }
+
+    async fn list_checkpoints(&self) -> Result<Vec<(String, Option<Position>)>, StoreError> {
+        self.reader()?;
+        Ok(self.shared.tail.read().checkpoints.iter().map(|(name, position)| (name.clone(), *position)).collect())
+    }
+
+    async fn delete_checkpoint(&self, consumer: &str) -> Result<(), StoreError> {
+        let consumer = consumer.to_owned();
+        ask(&self.shared, 1, |answer| Task::Checkpoint { consumer, position: None, answer }).await
+    }
+
+    async fn delete_up_to(&self, stream: &StreamId, revision: Revision) -> Result<(), StoreError> {
+        let stream = stream.clone();
+        ask(&self.shared, 1, |answer| Task::Delete { stream, revision, answer }).await
+    }
+
+    async fn erase(&self, stream: &StreamId) -> Result<(), StoreError> {
+        let stream = stream.clone();
+        ask(&self.shared, 1, |answer| Task::Erase { stream, answer }).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        let life = Arc::clone(&self.life);
+        blocking(move || life.end()).await
+    }
+}

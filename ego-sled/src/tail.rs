@@ -1,0 +1,185 @@
+//! What is durable and not in the index yet: the newest part of the log, in memory, in two layers. The writer adds to the live one;
+//! the indexer freezes it, applies it, and drops it. Readers look into live, frozen, index, in this order, so that whatever moves
+//! down meanwhile is found at least once; the ordinals of commits tell what was found twice.
+
+use crate::key::{CommitRef, Head};
+use crate::log::Spot;
+use ego::message::{Position, StreamId};
+use ego::store::EventType;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// How many bytes of the log stand between two marks, at least.
+const MARK_BYTES: u32 = 16 << 10;
+
+/// Everything that readers may see.
+pub(crate) struct Tail {
+    pub(crate) live: Layer,
+    pub(crate) frozen: Option<Arc<Layer>>,
+    /// Where the durable log ends, and its head.
+    pub(crate) reach: Reach,
+    pub(crate) types: BTreeSet<EventType>,
+    pub(crate) checkpoints: BTreeMap<String, Option<Position>>,
+    /// Whether any stream may have lost events.
+    pub(crate) deletions: bool,
+    last_mark: Option<Spot>,
+}
+
+/// A place in the log between two groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reach {
+    /// The last group before it.
+    pub(crate) sequence: u64,
+    /// The head of the log there.
+    pub(crate) position: u64,
+    /// Where the next group begins.
+    pub(crate) spot: Spot,
+}
+
+/// Some groups in a row, as the index will know them.
+#[derive(Debug, Default)]
+pub(crate) struct Layer {
+    pub(crate) streams: HashMap<StreamId, LayerStream>,
+    /// Positions, each the first of the group that begins at the spot.
+    pub(crate) marks: Vec<(u64, Spot)>,
+    pub(crate) types: Vec<EventType>,
+    /// Changed checkpoints; `None` for consumers that were forgotten.
+    pub(crate) checkpoints: BTreeMap<String, Option<u64>>,
+    /// How far the layer goes; `None` while it is empty.
+    pub(crate) reach: Option<Reach>,
+    /// How much it holds.
+    pub(crate) weight: usize,
+}
+
+/// What a layer knows of a stream.
+#[derive(Debug, Default)]
+pub(crate) struct LayerStream {
+    pub(crate) head: Head,
+    pub(crate) commits: Vec<CommitRef>,
+    /// The stream was erased in this layer: what lower ones hold of it counts no more.
+    pub(crate) wiped: bool,
+}
+
+impl LayerStream {
+    /// How many commits there are before those of the layer.
+    pub(crate) fn first(&self) -> u64 {
+        self.head.commits.saturating_sub(self.commits.len() as u64)
+    }
+}
+
+/// What a recorded entry changes.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// A commit was recorded; the head is the one after it.
+    Commit { stream: StreamId, head: Head, commit: CommitRef, types: Vec<EventType> },
+    /// Events were deleted.
+    Delete { stream: StreamId, head: Head },
+    Erase { stream: StreamId, head: Head },
+    /// A consumer's checkpoint (0 for the start), or that it was forgotten.
+    Checkpoint { consumer: String, position: Option<u64> },
+    /// Shapes that nothing else tells of any more.
+    Types(Vec<EventType>),
+}
+
+impl Tail {
+    pub(crate) fn new(reach: Reach) -> Self {
+        Self {
+            live: Layer::default(),
+            frozen: None,
+            reach,
+            types: BTreeSet::new(),
+            checkpoints: BTreeMap::new(),
+            deletions: false,
+            last_mark: None,
+        }
+    }
+
+    /// Shows a group to readers: what it changed, where it began, and how far the log reaches now.
+    pub(crate) fn publish(&mut self, effects: impl IntoIterator<Item = Effect>, began: Spot, reach: Reach) {
+        let before = self.reach.position;
+        let marked = self
+            .last_mark
+            .is_some_and(|mark| mark.segment == began.segment && began.offset.saturating_sub(mark.offset) < MARK_BYTES);
+        if reach.position > before && !marked {
+            self.live.marks.push((before + 1, began));
+            self.last_mark = Some(began);
+        }
+        for effect in effects {
+            self.live.weight += 1;
+            self.take(effect);
+        }
+        self.live.reach = Some(reach);
+        self.reach = reach;
+    }
+
+    fn take(&mut self, effect: Effect) {
+        let live = &mut self.live;
+        match effect {
+            Effect::Commit { stream, head, commit, types } => {
+                let known = live.streams.entry(stream).or_default();
+                known.head = head;
+                known.commits.push(commit);
+                self.learn(types);
+            }
+            Effect::Delete { stream, head } => {
+                live.streams.entry(stream).or_default().head = head;
+                self.deletions = true;
+            }
+            Effect::Erase { stream, head } => {
+                live.streams.insert(stream, LayerStream { head, commits: Vec::new(), wiped: true });
+                self.deletions = true;
+            }
+            Effect::Checkpoint { consumer, position } => {
+                match position {
+                    Some(position) => self.checkpoints.insert(consumer.clone(), Position::new(position)),
+                    None => self.checkpoints.remove(&consumer),
+                };
+                live.checkpoints.insert(consumer, position);
+            }
+            Effect::Types(types) => self.learn(types),
+        }
+    }
+
+    fn learn(&mut self, types: Vec<EventType>) {
+        for one in types {
+            if self.types.insert(one.clone()) {
+                self.live.types.push(one);
+            }
+        }
+    }
+
+    /// Hands what is live to the indexer; `None` when there is nothing.
+    pub(crate) fn freeze(&mut self) -> Option<Arc<Layer>> {
+        self.live.reach?;
+        let layer = Arc::new(std::mem::take(&mut self.live));
+        self.frozen = Some(Arc::clone(&layer));
+        Some(layer)
+    }
+
+    /// The layers that know a stream, the newest first, down to where it was erased.
+    pub(crate) fn layers(&self, stream: &StreamId) -> impl Iterator<Item = &LayerStream> {
+        let mut wiped = false;
+        [self.live.streams.get(stream), self.frozen.as_ref().and_then(|frozen| frozen.streams.get(stream))]
+            .into_iter()
+            .flatten()
+            .take_while(move |layer| {
+                let beneath = wiped;
+                wiped |= layer.wiped;
+                !beneath
+            })
+    }
+
+    /// The nearest mark at or before a position that is not in the index yet.
+    pub(crate) fn mark(&self, position: u64) -> Option<Spot> {
+        let nearest = |layer: &Layer| {
+            let count = layer.marks.partition_point(|(first, _)| *first <= position);
+            layer.marks.get(count.checked_sub(1)?).map(|(_, spot)| *spot)
+        };
+        nearest(&self.live).or_else(|| self.frozen.as_ref().and_then(|frozen| nearest(frozen)))
+    }
+
+    /// How much waits for the indexer.
+    pub(crate) fn weight(&self) -> usize {
+        self.live.weight + self.frozen.as_ref().map_or(0, |frozen| frozen.weight)
+    }
+}

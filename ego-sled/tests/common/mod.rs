@@ -1,0 +1,140 @@
+//! The one place where the tests touch the store: short ways to build commits, to run a future, and to look at everything there is.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+
+use bytes::Bytes;
+use ego::message::{CommandId, Expected, Metadata, Position, Revision, StreamId};
+use ego::store::{Body, Commit, Direction, Filter, NewEvent, NewState, RecordedEvent, Store, StoreError, Verdict};
+use ego_sled::{Options, SledStore};
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+
+pub const SMALL_SEGMENT: u64 = 4096;
+
+pub fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(future)
+}
+
+pub fn small(folder: &Path) -> Options {
+    SledStore::options(folder).segment_bytes(SMALL_SEGMENT).cache_bytes(1 << 20)
+}
+
+pub fn stream(id: &str) -> StreamId {
+    StreamId::new("account", id).unwrap()
+}
+
+pub fn command(id: &str) -> CommandId {
+    CommandId::new(id).unwrap()
+}
+
+pub fn revision(number: u64) -> Revision {
+    Revision::new(number).unwrap()
+}
+
+pub fn position(number: u64) -> Position {
+    Position::new(number).unwrap()
+}
+
+pub fn event(payload: impl Into<Bytes>) -> NewEvent {
+    NewEvent { name: "deposited".into(), version: 1, payload: payload.into(), tags: vec!["t".into()] }
+}
+
+pub fn metadata(id: &str) -> Arc<Metadata> {
+    let time = jiff::Timestamp::new(1_700_000_000, 123_456_789).unwrap();
+    let mut metadata = Metadata::new(command(id), "deposit", time);
+    metadata.entries.insert("key".to_owned(), "value".to_owned());
+    Arc::new(metadata)
+}
+
+pub fn commit(to: &str, id: &str, expected: Expected, events: Vec<NewEvent>) -> Commit {
+    Commit {
+        stream: stream(to),
+        expected,
+        metadata: metadata(id),
+        codec: "json".into(),
+        body: Body::Events(events),
+        reply: Bytes::from(format!("reply to {id}")),
+    }
+}
+
+pub fn state(to: &str, id: &str, expected: Expected, payload: &[u8]) -> Commit {
+    let body = Body::State(NewState { version: 2, payload: Bytes::copy_from_slice(payload) });
+    Commit { body, ..commit(to, id, expected, vec![]) }
+}
+
+/// One event appended to a stream, whatever is there.
+pub async fn add(store: &SledStore, to: &str, id: &str) -> Result<Verdict, StoreError> {
+    let payload = format!("payload of {id}");
+    Ok(store.append(vec![commit(to, id, Expected::Any, vec![event(payload)])]).await?.remove(0))
+}
+
+/// `count` commits of one event each to one stream, one group each.
+pub async fn fill(store: &SledStore, to: &str, count: usize) {
+    let start = store.stream_head(&stream(to)).await.unwrap().and_then(|head| head.revision).map_or(0, Revision::get);
+    for number in start + 1..=start + count as u64 {
+        assert!(matches!(add(store, to, &format!("{to}-{number}")).await, Ok(Verdict::Committed(_))));
+    }
+}
+
+pub async fn whole_log(store: &dyn Store) -> Result<Vec<RecordedEvent>, StoreError> {
+    let (mut events, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.read_log(after, &Filter::all(), 100).await?;
+        events.extend(page.items);
+        after = page.next;
+        if after.is_none() {
+            return Ok(events);
+        }
+    }
+}
+
+pub async fn whole_stream(store: &dyn Store, of: &StreamId, direction: Direction) -> Result<Vec<RecordedEvent>, StoreError> {
+    let (mut events, mut from) = (Vec::new(), None);
+    loop {
+        let page = store.read_stream(of, from, direction, 7).await?;
+        events.extend(page.items);
+        from = page.next;
+        if from.is_none() {
+            return Ok(events);
+        }
+    }
+}
+
+/// Everything that a store says of itself, as text; `commands` are looked up in every stream.
+pub async fn everything(store: &dyn Store, streams: &[StreamId], commands: &[String]) -> Result<String, StoreError> {
+    use std::fmt::Write;
+    let mut text = String::new();
+    writeln!(text, "head {:?}", store.head().await?).unwrap();
+    writeln!(text, "types {:?}", store.event_types().await?).unwrap();
+    writeln!(text, "checkpoints {:?}", store.list_checkpoints().await?).unwrap();
+    for event in whole_log(store).await? {
+        writeln!(text, "log {event:?}").unwrap();
+    }
+    let mut after = None;
+    loop {
+        let page = store.list_streams(None, after.as_ref(), 3).await?;
+        for head in page.items {
+            writeln!(text, "listed {head:?}").unwrap();
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    for of in streams {
+        writeln!(text, "head {:?}", store.stream_head(of).await?).unwrap();
+        writeln!(text, "state {:?}", store.load_state(of).await?).unwrap();
+        for event in whole_stream(store, of, Direction::Forwards).await? {
+            writeln!(text, "forwards {event:?}").unwrap();
+        }
+        for event in whole_stream(store, of, Direction::Backwards).await? {
+            writeln!(text, "backwards {event:?}").unwrap();
+        }
+        for id in commands {
+            if let Some(found) = store.find_command(of, &command(id)).await? {
+                writeln!(text, "command {found:?}").unwrap();
+            }
+        }
+    }
+    Ok(text)
+}
