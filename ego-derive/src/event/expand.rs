@@ -207,6 +207,7 @@ fn glue(events: &Events<'_>) -> TokenStream {
     let place = at(events.keyword);
     let mut glue = quote_spanned! {place=>
         #[automatically_derived]
+        #[allow(deprecated)]
         impl #impl_generics #krate::model::Outcome<Self> for #this #where_clause {
             type Reply = ();
             fn record(self, events: &mut ::std::vec::Vec<Self>) {
@@ -215,6 +216,7 @@ fn glue(events: &Events<'_>) -> TokenStream {
         }
 
         #[automatically_derived]
+        #[allow(deprecated)]
         impl #impl_generics #krate::model::PartOf<Self> for #this #where_clause {
             type Form = #krate::model::Whole;
         }
@@ -226,6 +228,7 @@ fn glue(events: &Events<'_>) -> TokenStream {
         }
         glue.extend(quote_spanned! {place=>
             #[automatically_derived]
+            #[allow(deprecated)]
             impl #impl_generics #krate::model::PartOf<#this> for #ty #where_clause {
                 type Form = #krate::model::ByPayload;
             }

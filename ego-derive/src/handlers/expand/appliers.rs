@@ -75,6 +75,7 @@ fn apply(block: &Block<'_>, applier: &Applier<'_>, event: &Type, body: &TokenStr
     quote_spanned! {at(applier.method.keyword())=>
         #(#cfgs)*
         #[automatically_derived]
+        #[allow(deprecated)]
         impl #impl_generics #krate::model::Apply<#event> for #this #where_clause {
             fn apply(&mut self, event: &#event) {
                 #body
@@ -89,6 +90,7 @@ fn fold(block: &Block<'_>, body: &TokenStream) -> TokenStream {
     let events = events(block);
     quote_spanned! {at(block.item.impl_token.span)=>
         #[automatically_derived]
+        #[allow(deprecated)]
         impl #impl_generics #krate::model::Appliers<#events> for #this #where_clause {
             fn fold(&mut self, event: &#events) {
                 #body
@@ -100,7 +102,7 @@ fn fold(block: &Block<'_>, body: &TokenStream) -> TokenStream {
 /// An applier for the whole enum stands alone.
 ///
 /// ```text
-/// const _: () = if <<AccountEvent as PartOf<<Account as Aggregate>::Event>>::Form as Form>::WHOLE { panic!("…") };
+/// const _: () = if <<AccountEvent as PartOf<<Account as Aggregate>::Event>>::Form as Form>::WHOLE && [(), ()].len() > 1 { panic!("…") };
 /// ```
 fn unmixed(block: &Block<'_>) -> TokenStream {
     if block.appliers.len() < 2 || block.is_generic() {
@@ -109,12 +111,18 @@ fn unmixed(block: &Block<'_>) -> TokenStream {
     let krate = &block.krate;
     let this = show(block.this);
     let message = format!("`{this}` has one applier for the whole enum and others for single events: keep one of the two forms");
+    // One for each applier that is there: of those under `#[cfg]`, perhaps all but one are not.
+    let all = block.appliers.iter().map(|applier| {
+        let cfgs = &applier.method.cfgs;
+        code!(#(#cfgs)* ())
+    });
+    let all = code!([#(#all),*]);
     let checks = block.appliers.iter().filter_map(|applier| {
         let (event, cfgs) = (applier.event?, &applier.method.cfgs);
         let form = form(block, event);
         Some(quote_spanned! {at(event.span())=>
             #(#cfgs)*
-            const _: () = if <#form as #krate::model::Form>::WHOLE { ::core::panic!(#message) };
+            const _: () = if <#form as #krate::model::Form>::WHOLE && #all.len() > 1 { ::core::panic!(#message) };
         })
     });
     code!(#(#checks)*)

@@ -37,6 +37,7 @@ pub(super) fn register(block: &Block<'_>) -> TokenStream {
         code!(#(#cfgs)* #name.descriptor)
     });
     code! {
+        #[allow(deprecated)]
         const _: () = {
             #(#entries)*
             #(#checks)*
@@ -97,6 +98,7 @@ fn generic(block: &Block<'_>) -> TokenStream {
     if !block.appliers.is_empty() {
         return code! {
             #[automatically_derived]
+            #[allow(deprecated)]
             impl #impl_generics #krate::__private::Registers for #this #where_clause {
                 #commands
             }
@@ -106,17 +108,18 @@ fn generic(block: &Block<'_>) -> TokenStream {
     let submits = instances.map(|instance| {
         quote_spanned! {at(instance.span())=>
             #krate::__private::inventory::submit! {
-                #krate::__private::HandlersDescriptor::of::<#instance>(<#instance as Commands>::COMMANDS)
+                #krate::__private::HandlersDescriptor::of::<#instance>(<#instance as __Commands>::COMMANDS)
             }
         }
     });
     code! {
+        #[allow(deprecated)]
         const _: () = {
-            trait Commands {
+            trait __Commands {
                 const COMMANDS: &'static [#krate::__private::CommandDescriptor];
             }
             #[automatically_derived]
-            impl #impl_generics Commands for #this #where_clause {
+            impl #impl_generics __Commands for #this #where_clause {
                 #commands
             }
             #(#submits)*
