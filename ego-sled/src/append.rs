@@ -38,15 +38,33 @@ type Done = oneshot::Sender<Result<(), StoreError>>;
 type Verdicts = oneshot::Sender<Result<Vec<Verdict>, StoreError>>;
 
 pub(crate) enum Task {
-    Append { batch: Vec<Prepared>, answer: Verdicts },
+    Append {
+        batch: Vec<Prepared>,
+        answer: Verdicts,
+    },
     /// `None` forgets the consumer; `Some(0)` sends it back to the start.
-    Checkpoint { consumer: String, position: Option<u64>, answer: Done },
-    Delete { stream: StreamId, revision: Revision, answer: Done },
-    Erase { stream: StreamId, answer: Done },
+    Checkpoint {
+        consumer: String,
+        position: Option<u64>,
+        answer: Done,
+    },
+    Delete {
+        stream: StreamId,
+        revision: Revision,
+        answer: Done,
+    },
+    Erase {
+        stream: StreamId,
+        answer: Done,
+    },
     /// Makes durable what was acknowledged.
-    Sync { answer: Done },
+    Sync {
+        answer: Done,
+    },
     /// Ends the segment that is written to.
-    Roll { answer: Done },
+    Roll {
+        answer: Done,
+    },
 }
 
 /// A commit as it comes to the writer: everything that needs no decision is done.

@@ -39,11 +39,8 @@ impl Engine {
             return Err("it failed before".to_owned());
         }
         remove_half_written(folder).map_err(|error| error.to_string())?;
-        let config = sled::Config::new()
-            .path(folder)
-            .mode(sled::Mode::HighThroughput)
-            .cache_capacity(cache_bytes)
-            .flush_every_ms(None);
+        let config =
+            sled::Config::new().path(folder).mode(sled::Mode::HighThroughput).cache_capacity(cache_bytes).flush_every_ms(None);
         let open = || {
             let db = config.open()?;
             let (index, snapshots) = (db.open_tree("index")?, db.open_tree("snapshots")?);
@@ -138,7 +135,8 @@ impl Table {
 }
 
 fn distrust(folder: &Path) {
-    let marked = File::create(folder.join(DISTRUST)).and_then(|file| file.sync_all()).and_then(|()| File::open(folder)?.sync_all());
+    let marked =
+        File::create(folder.join(DISTRUST)).and_then(|file| file.sync_all()).and_then(|()| File::open(folder)?.sync_all());
     if let Err(error) = marked {
         tracing::warn!(%error, "the index failed and could not be marked");
     }

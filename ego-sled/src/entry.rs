@@ -21,15 +21,31 @@ const BLANK: u8 = 6;
 pub(crate) enum Entry {
     Commit(Box<RecordedCommit>),
     /// A consumer finished everything up to a position (0 for nothing).
-    Checkpoint { consumer: String, position: u64 },
+    Checkpoint {
+        consumer: String,
+        position: u64,
+    },
     /// A consumer was forgotten.
-    Forget { consumer: String },
+    Forget {
+        consumer: String,
+    },
     /// A stream's events up to a revision were deleted.
-    Delete { stream: StreamId, revision: u64 },
+    Delete {
+        stream: StreamId,
+        revision: u64,
+    },
     /// A stream was erased; its head stays where it stood.
-    Erase { stream: StreamId, revision: u64, position: u64 },
+    Erase {
+        stream: StreamId,
+        revision: u64,
+        position: u64,
+    },
     /// What is left of a commit to an erased stream after a compaction: the positions that it took, the shapes that it had.
-    Blank { positions: u32, kind: Arc<str>, shapes: Vec<(Arc<str>, u32)> },
+    Blank {
+        positions: u32,
+        kind: Arc<str>,
+        shapes: Vec<(Arc<str>, u32)>,
+    },
 }
 
 /// A commit as it stands in the log.

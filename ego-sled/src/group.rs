@@ -108,11 +108,7 @@ impl GroupWriter {
         record::finish_entry(&mut self.buffer, start);
         self.positions += positions;
         // A segment is smaller than 4 GiB, so an offset in it fits.
-        Place {
-            segment: self.spot.segment,
-            offset: self.spot.offset + start as u32,
-            len: (self.buffer.len() - start) as u32,
-        }
+        Place { segment: self.spot.segment, offset: self.spot.offset + start as u32, len: (self.buffer.len() - start) as u32 }
     }
 
     // I2: 1. the group is written with its sums  2. it is synced. Only then may anybody be told. A crash before 2 is over leaves a

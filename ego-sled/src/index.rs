@@ -84,7 +84,8 @@ impl Index {
     pub(crate) fn apply(&self, layer: &Layer) -> Result<(), StoreError> {
         let Some(reach) = layer.reach else { return Ok(()) };
         let mut meta = self.meta.lock();
-        let mut batch = Batch { index: self, changes: Vec::with_capacity(layer.streams.len() * 2), keys: meta.keys, sum: meta.sum };
+        let mut batch =
+            Batch { index: self, changes: Vec::with_capacity(layer.streams.len() * 2), keys: meta.keys, sum: meta.sum };
         for (stream, layered) in &layer.streams {
             self.apply_stream(&mut batch, stream, layered)?;
         }

@@ -14,6 +14,8 @@ mod append;
 mod engine;
 mod entry;
 mod error;
+#[cfg(test)]
+mod faults;
 mod folder;
 mod group;
 mod hot;

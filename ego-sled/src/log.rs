@@ -233,7 +233,9 @@ impl Log {
 
     /// Overwrites a range with zeros and makes that durable.
     pub(crate) fn clear(&self, segment: &Segment, from: u64, to: u64) -> Result<(), StoreError> {
-        write_zeros(&*segment.file, from, to).and_then(|()| segment.file.sync_data()).map_err(error::io("clearing", &segment.path))
+        write_zeros(&*segment.file, from, to)
+            .and_then(|()| segment.file.sync_data())
+            .map_err(error::io("clearing", &segment.path))
     }
 }
 

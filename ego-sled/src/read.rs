@@ -115,7 +115,8 @@ impl Reader {
     ) -> Result<Vec<CommitRef>, StoreError> {
         let forwards = direction == Direction::Forwards;
         let wanted = |commit: &CommitRef| {
-            let reached = if forwards { commit.revision >= from } else { commit.revision.saturating_sub(u64::from(commit.events)) < from };
+            let reached =
+                if forwards { commit.revision >= from } else { commit.revision.saturating_sub(u64::from(commit.events)) < from };
             commit.events > 0 && reached
         };
         // The tail first: what moves from there into the index meanwhile is found there again and told by its ordinal.
@@ -406,9 +407,8 @@ impl Reader {
         limit: usize,
     ) -> Result<Page<StreamHead, StreamId>, StoreError> {
         let limit = limit.clamp(1, PAGE_ITEMS);
-        let wanted = |stream: &StreamId| {
-            after.is_none_or(|after| stream > after) && kind.is_none_or(|kind| kind == stream.kind())
-        };
+        let wanted =
+            |stream: &StreamId| after.is_none_or(|after| stream > after) && kind.is_none_or(|kind| kind == stream.kind());
         let mut streams: BTreeMap<StreamId, Head> = {
             let tail = self.shared.tail.read();
             let frozen = tail.frozen.iter().flat_map(|frozen| &frozen.streams);

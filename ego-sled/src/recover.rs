@@ -313,7 +313,12 @@ impl Replay {
                 self.heads.clear();
                 if self.told.elapsed() > Duration::from_secs(2) {
                     self.told = Instant::now();
-                    tracing::info!(segment = spot.segment, of = log.last(), commits = self.commits, "applying the log to the index");
+                    tracing::info!(
+                        segment = spot.segment,
+                        of = log.last(),
+                        commits = self.commits,
+                        "applying the log to the index"
+                    );
                 }
             }
             let mut effects = Vec::new();
@@ -321,11 +326,7 @@ impl Replay {
                 let entry = entry.map_err(|reason| bad(0, reason))?;
                 self.effect(spot, &entry, &mut effects)?.map_err(|reason| bad(entry.offset, reason))?;
             }
-            let reach = Reach {
-                sequence: header.sequence,
-                position: header.position + u64::from(header.positions),
-                spot: next,
-            };
+            let reach = Reach { sequence: header.sequence, position: header.position + u64::from(header.positions), spot: next };
             if self.position != reach.position {
                 return Err(bad(0, "a group holds another number of positions than it says"));
             }

@@ -71,12 +71,26 @@ impl LayerStream {
 #[derive(Debug)]
 pub(crate) enum Effect {
     /// A commit was recorded; the head is the one after it.
-    Commit { stream: StreamId, head: Head, commit: CommitRef, types: Vec<EventType> },
+    Commit {
+        stream: StreamId,
+        head: Head,
+        commit: CommitRef,
+        types: Vec<EventType>,
+    },
     /// Events were deleted.
-    Delete { stream: StreamId, head: Head },
-    Erase { stream: StreamId, head: Head },
+    Delete {
+        stream: StreamId,
+        head: Head,
+    },
+    Erase {
+        stream: StreamId,
+        head: Head,
+    },
     /// A consumer's checkpoint (0 for the start), or that it was forgotten.
-    Checkpoint { consumer: String, position: Option<u64> },
+    Checkpoint {
+        consumer: String,
+        position: Option<u64>,
+    },
     /// Shapes that nothing else tells of any more.
     Types(Vec<EventType>),
 }

@@ -79,7 +79,11 @@ fn a_torn_tail_is_cut_at_every_byte_and_told() {
             for first_half in [true, false] {
                 // Either half of the group reached the disk, the other did not.
                 let mut torn = whole.clone();
-                if first_half { torn[cut..end].fill(0) } else { torn[start..cut].fill(0) }
+                if first_half {
+                    torn[cut..end].fill(0)
+                } else {
+                    torn[start..cut].fill(0)
+                }
                 if torn == whole {
                     continue;
                 }
@@ -147,7 +151,7 @@ fn a_flipped_bit_in_a_closed_log_is_damage_wherever_it_is_also_in_the_last_group
             let groups = groups(&whole);
             let seal = if number == 3 { groups.len() - 1 } else { groups.len() };
             let end = groups[seal - 1].1;
-            for at in (0..end).step_by(if number == 3 { 3 } else { 29 }) {
+            for at in (0..end).step_by(if number == 3 { 3 } else { 61 }) {
                 let mut bytes = whole.clone();
                 bytes[at] ^= 1 << (at % 8);
                 for index_too in [false, true] {
@@ -177,7 +181,7 @@ fn a_flipped_bit_in_a_closed_log_is_damage_wherever_it_is_also_in_the_last_group
                 }
             }
         }
-        assert!(refused > 300 && last_refused > 50, "{refused} {last_refused}");
+        assert!(refused > 200 && last_refused > 40, "{refused} {last_refused}");
     });
 }
 
@@ -299,7 +303,8 @@ fn an_index_of_garbage_or_of_another_store_is_rebuilt() {
         let (folder, other) = (closed().await, closed().await);
         let expected = look(folder.path()).await.unwrap();
         let index = folder.path().join("index");
-        let names: Vec<_> = fs::read_dir(&index).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
+        let names: Vec<_> =
+            fs::read_dir(&index).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
         for garbage in [vec![], vec![0; 4096], vec![0xa5; 4096], (0..=255).cycle().take(1 << 20).collect::<Vec<u8>>()] {
             for path in &names {
                 fs::write(path, &garbage).unwrap();

@@ -30,8 +30,13 @@ fn reopening_keeps_everything() {
     run(async {
         let folder = tempfile::tempdir().unwrap();
         let (streams, ids) = ([stream("a"), stream("b"), stream("c")], ["a-1".to_owned(), "s-1".to_owned()]);
-        let snapshot =
-            Snapshot { revision: revision(2), position: position(2), version: 1, codec: "json".into(), payload: vec![5; 9000].into() };
+        let snapshot = Snapshot {
+            revision: revision(2),
+            position: position(2),
+            version: 1,
+            codec: "json".into(),
+            payload: vec![5; 9000].into(),
+        };
         let before = {
             let store = small(folder.path()).open().unwrap();
             fill(&store, "a", 40).await;

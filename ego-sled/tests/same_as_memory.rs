@@ -123,15 +123,14 @@ async fn story(seed: u64, steps: usize) {
                 let direction = if random.below(2) == 0 { Direction::Forwards } else { Direction::Backwards };
                 let from = if random.below(3) == 0 { None } else { Some(revision(random.below(20) + 1)) };
                 let limit = random.below(9) as usize;
-                let (ours, theirs) = (
-                    sled.read_stream(&of, from, direction, limit).await,
-                    memory.read_stream(&of, from, direction, limit).await,
-                );
+                let (ours, theirs) =
+                    (sled.read_stream(&of, from, direction, limit).await, memory.read_stream(&of, from, direction, limit).await);
                 same(step, "stream", &ours, &theirs);
             }
             18 => {
                 let kind = ["account", "a", "a.b"][random.below(3) as usize];
-                let (ours, theirs) = (sled.list_streams(Some(kind), None, 2).await, memory.list_streams(Some(kind), None, 2).await);
+                let (ours, theirs) =
+                    (sled.list_streams(Some(kind), None, 2).await, memory.list_streams(Some(kind), None, 2).await);
                 same(step, "list", &ours, &theirs);
             }
             19 => {

@@ -3,4 +3,4 @@
 use ego::store::{AnyStore, MemoryStore};
 
 ego::testing::event_store_rules!(memory: MemoryStore::new());
-ego::testing::event_store_rules!(any: AnyStore::new::<AnyStore>(AnyStore::new::<MemoryStore>(MemoryStore::new())));
+ego::testing::event_store_rules!(any: AnyStore::new(MemoryStore::new()));

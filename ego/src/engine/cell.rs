@@ -5,12 +5,15 @@
 
 use super::committer::Lineage;
 use super::drive::drive;
+use super::error::panic_message;
 use super::shared::Shared;
 use crate::message::{Revision, StreamId};
 use crate::model::Aggregate;
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::{BTreeMap, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Semaphore;
@@ -119,6 +122,12 @@ impl<A: Aggregate> Cell<A> {
         }
     }
 
+    /// How many commands wait for their turn.
+    pub(super) fn queued(&self) -> usize {
+        let inner = self.inner.lock();
+        inner.queue.len() + inner.again.len()
+    }
+
     /// Whether no command came since then.
     pub(super) fn unused_since(&self, uptime: u64) -> bool {
         self.last_used.load(Ordering::Relaxed) <= uptime
@@ -159,8 +168,13 @@ impl<A: Aggregate> Run<A> {
                 }
             };
             let Self { cell, seat } = &mut self;
-            if let Some(seat) = seat {
-                job.run(cell, seat).await;
+            if let Some(seat) = seat
+                && let Err(panic) = AssertUnwindSafe(job.run(cell, seat)).catch_unwind().await
+            {
+                // What a handler or an applier may do is caught where it is called; this is the last net.
+                tracing::error!(stream = %cell.stream, message = &*panic_message(&*panic), "a command panicked outside of its handler");
+                seat.lineage.settle().await;
+                seat.reset();
             }
             if turns % Cell::<A>::TURNS == 0 {
                 tokio::task::yield_now().await;

@@ -199,7 +199,8 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
             rest.answer_when_durable(cell, lineage, copy, Ok(receipt));
             return Ok(());
         }
-        match rest.commit(cell, core.revision, &events, &reply) {
+        let commit = AssertUnwindSafe(|| rest.commit(cell, core.revision, &events, &reply));
+        match std::panic::catch_unwind(commit).unwrap_or_else(|panic| Err(panicked(&*panic))) {
             Ok(commit) => rest.record(cell, core, lineage, copy, commit, events, reply).await,
             Err(error) => {
                 rest.answer(Err(error));
@@ -223,7 +224,8 @@ struct Copy(Option<Vec<u8>>);
 
 impl Copy {
     fn of<A: Aggregate, C: Command>(command: &C, cell: &Cell<A>) -> Self {
-        Self(cell.shared.codecs.write.encode(command).ok())
+        let encode = AssertUnwindSafe(|| cell.shared.codecs.write.encode(command).ok());
+        Self(std::panic::catch_unwind(encode).unwrap_or_default())
     }
 }
 

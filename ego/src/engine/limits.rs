@@ -6,7 +6,8 @@ use std::time::Duration;
 /// dropped silently (I12).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How many commands may wait for one aggregate; more wait with their senders. Default 1,024, at least 1.
+    /// How many commands may wait for one aggregate; more wait with their senders, first come first served. A sender that is kept
+    /// without being polled keeps its place in that line. Default 1,024, at least 1.
     pub mailbox: usize,
     /// How many aggregates of one kind are kept in memory. Over it, the one that was used longest ago leaves first. Aggregates with a
     /// command under way are never sent away, so there may be as many more as commands are under way. Default 10,000, at least 1.

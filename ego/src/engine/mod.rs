@@ -119,6 +119,12 @@ impl Engine {
         self.inner.places.values().map(|place| place.active()).sum()
     }
 
+    /// How many commands wait for their turn in the mailboxes of their aggregates, see [`Limits::mailbox`].
+    #[must_use]
+    pub fn queued_commands(&self) -> usize {
+        self.inner.places.values().map(|place| place.queued()).sum()
+    }
+
     /// The aggregates that are in memory, in order.
     #[must_use]
     pub fn active_streams(&self) -> Vec<StreamId> {

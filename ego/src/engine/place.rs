@@ -100,6 +100,9 @@ pub(super) trait AnyPlace: Any + Send + Sync {
     /// How many aggregates are active.
     fn active(&self) -> usize;
 
+    /// How many commands wait for their turn.
+    fn queued(&self) -> usize;
+
     /// Which aggregates are active, in no order.
     fn streams(&self) -> Vec<StreamId>;
 }
@@ -124,6 +127,11 @@ impl<A: Aggregate> AnyPlace for Place<A> {
 
     fn active(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+
+    fn queued(&self) -> usize {
+        let in_shard = |shard: &Mutex<Shard<A>>| shard.lock().iter().map(|(_, cell)| cell.queued()).sum::<usize>();
+        self.shards.iter().map(in_shard).sum()
     }
 
     fn streams(&self) -> Vec<StreamId> {

@@ -26,10 +26,13 @@ pub(super) async fn recover<A: Aggregate>(shared: &Shared, stream: &StreamId) ->
         let page = shared.store.read_stream(stream, from, Direction::Forwards, shared.limits.page).await?;
         for event in &page.items {
             next_in_order(stream, recovered.core.revision, event.revision)?;
-            decode(shared, event, &mut events)?;
             let state = &mut recovered.core.state;
-            let fold = AssertUnwindSafe(|| events.drain(..).for_each(|event| state.apply(&event)));
-            std::panic::catch_unwind(fold).map_err(|panic| RecoveryError::Panicked { message: panic_message(&*panic) })?;
+            let fold = AssertUnwindSafe(|| {
+                decode(shared, event, &mut events)?;
+                events.drain(..).for_each(|event| state.apply(&event));
+                Ok::<(), RecoveryError>(())
+            });
+            std::panic::catch_unwind(fold).map_err(|panic| RecoveryError::Panicked { message: panic_message(&*panic) })??;
             recovered.core.revision = Some(event.revision);
             recovered.position = Some(event.position);
         }

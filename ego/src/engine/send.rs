@@ -2,7 +2,7 @@
 
 use super::job::{CommandJob, Order, Ticket};
 use super::place::Place;
-use super::shared::Gate;
+use super::shared::{Gate, Shared};
 use super::{CommandError, Engine, UnknownTarget};
 use crate::message::{CommandId, Expected, MetadataDraft, Position, Revision};
 use crate::model::{Aggregate, Command, HandledBy, Handles, Rejection};
@@ -221,12 +221,20 @@ async fn submit<A: Aggregate, C: HandledBy<A>>(
     let job = CommandJob::<A, C>::new(command, order, Arc::clone(&place), answerer, pass);
     let answered = async {
         queue(&place, &id, job).await?;
-        // Dropped unanswered only when the runtime is shut down under the command.
-        answer.await.unwrap_or(Err(CommandError::Stopped))
+        // Dropped unanswered when the runtime is shut down under the command, or by a panic outside of the handler.
+        answer.await.unwrap_or_else(|_| Err(lost(&shared)))
     };
     match timeout_at(deadline, answered).await {
         Ok(outcome) => outcome,
         Err(_) => Err(CommandError::Timeout { command_id, after: timeout, recorded_unknown: !ticket.abandon() }),
+    }
+}
+
+fn lost<E>(shared: &Shared) -> CommandError<E> {
+    if shared.gate.is_closed() {
+        CommandError::Stopped
+    } else {
+        CommandError::Panicked { message: "the command was lost; the log says why".into() }
     }
 }
 

@@ -85,7 +85,7 @@ pub enum Expected {
     Any,
     /// Nothing was ever recorded.
     NoStream,
-    /// At least one event was recorded.
+    /// At least one event or state was recorded.
     Exists,
     /// This is the last revision.
     Exact(Revision),

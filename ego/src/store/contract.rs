@@ -12,7 +12,7 @@ use async_trait::async_trait;
 /// effect or none; for [`append`](Store::append) a dropped future is an unknown outcome, which the command id resolves.
 ///
 /// A returned page is bounded by `limit` items (1 or more; 0 is read as 1) and by what the store holds in memory at once, so it may
-/// be shorter than `limit`: the end is reached when [`Page::next`] is `None`, never earlier.
+/// be shorter than `limit`: the end is reached when [`Page::next`] is `None`, never earlier. The page that holds the last item says so.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// What this store can do beyond the rules that all keep.
@@ -68,10 +68,11 @@ pub trait Store: Send + Sync + 'static {
     /// The last position that is visible; `None` while the log is empty.
     async fn head(&self) -> Result<Option<Position>, StoreError>;
 
-    /// Waits until the head is beyond `position` and returns it. Cancel safe; costs nothing while nothing is recorded.
+    /// Waits until the head is beyond `position` and returns it. Cancel safe; costs nothing while nothing is recorded. Who waits when
+    /// the store is closed is answered [`StoreError::Closed`].
     async fn wait_for_head(&self, position: Option<Position>) -> Result<Position, StoreError>;
 
-    /// Streams that hold something, in the order of [`StreamId`], of one kind or of all, behind `after` (exclusive). Erased streams
+    /// Streams that hold something, be it a commit of nothing, in the order of [`StreamId`], of one kind or of all, behind `after` (exclusive). Erased streams
     /// are left out. [`Page::next`] is the `after` of the next page.
     async fn list_streams(
         &self,
@@ -86,7 +87,7 @@ pub trait Store: Send + Sync + 'static {
     /// Keeps a snapshot in place of the stream's earlier one, unless that one is of a later revision.
     ///
     /// # Errors
-    /// [`StoreError::BeyondHead`] when the stream has not reached the snapshot's revision. Nothing was kept.
+    /// [`StoreError::BeyondHead`] when the stream has not reached the snapshot's revision, or was erased. Nothing was kept.
     async fn save_snapshot(&self, stream: &StreamId, snapshot: Snapshot) -> Result<(), StoreError>;
 
     /// The stream's snapshot, if one is kept. Disposable: without it nothing else changes (I8).
@@ -114,11 +115,13 @@ pub trait Store: Send + Sync + 'static {
     async fn delete_checkpoint(&self, consumer: &str) -> Result<(), StoreError>;
 
     /// Deletes the events of a stream up to `revision` (inclusive). Revisions and positions are not given again; the head stands.
-    /// The command ids of deleted commits stay known.
+    /// The command ids of deleted commits stay known. Deleting again what is gone is no error, nor is a stream that keeps a state:
+    /// it has no events to delete.
     ///
     /// # Errors
     /// - [`StoreError::BeyondHead`] when the stream has not reached the revision;
-    /// - [`StoreError::HeldBack`] when a named consumer has not finished one of these events.
+    /// - [`StoreError::HeldBack`] when a named consumer has not finished one of these events; it names one such consumer, and the
+    ///   position of the last of the events.
     ///
     /// In both cases nothing was deleted.
     async fn delete_up_to(&self, stream: &StreamId, revision: Revision) -> Result<(), StoreError>;

@@ -99,7 +99,7 @@ impl Filter {
 pub struct StreamHead {
     /// Which stream.
     pub stream: StreamId,
-    /// Its last revision; `None` when commits of nothing are all that it holds.
+    /// Its last revision, also when it was erased since; `None` when commits of nothing are all that it holds.
     pub revision: Option<Revision>,
     /// The position of its last event or state.
     pub position: Option<Position>,

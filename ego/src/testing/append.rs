@@ -4,7 +4,7 @@ use super::commit::{commit, commit_to, stream, stream_of};
 use super::probe::{assert_growing, payloads, positions, revisions};
 use super::{Bench, probe::ok};
 use crate::message::{Expected, Position, Revision};
-use crate::store::{Direction, EventType, Filter, RecordedEvent, Store, StreamHead};
+use crate::store::{Body, Direction, EventType, Filter, RecordedEvent, Store, StreamHead};
 
 /// The revisions of a stream are 1..n without a gap, however its events are spread over commits (I1).
 pub(super) async fn revisions_start_at_one_and_have_no_gap(bench: Bench) {
@@ -176,7 +176,7 @@ pub(super) async fn event_types_are_listed_once_and_in_order(bench: Bench) {
     let recorded = [("b", "Opened", 2), ("a", "Shut", 1), ("b", "Opened", 1), ("a", "Opened", 10), ("b", "Opened", 2)];
     for (kind, name, version) in recorded {
         let mut draft = commit_to(&stream_of(kind, "1")).event(name, b"");
-        if let crate::store::Body::Events(events) = &mut draft.commit.body {
+        if let Body::Events(events) = &mut draft.commit.body {
             events[0].version = version;
         }
         store.commit(draft).await;

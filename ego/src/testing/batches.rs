@@ -30,7 +30,7 @@ pub(super) async fn every_commit_has_its_verdict_in_order(bench: Bench) {
     let verdicts = store.batch([commit("a").events(2), stale("b"), commit("c").id("known"), commit("d").events(1)]).await;
     assert!(is_committed(&verdicts[0], 2), "{verdicts:?}");
     assert!(is_conflict(&verdicts[1]), "{verdicts:?}");
-    assert!(matches!(&verdicts[2], Verdict::Repeated(found) if &*found.command_id.to_string() == "known"), "{verdicts:?}");
+    assert!(matches!(&verdicts[2], Verdict::Repeated(found) if found.command_id.as_str() == "known"), "{verdicts:?}");
     assert!(is_committed(&verdicts[3], 1), "{verdicts:?}");
 }
 

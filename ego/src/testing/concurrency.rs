@@ -196,6 +196,53 @@ pub(super) async fn the_head_never_goes_back(bench: Bench) {
     ended(writing).await;
 }
 
+/// A consumer that deletes what it has finished, while others write, misses nothing.
+pub(super) async fn deleting_what_was_finished_hides_nothing(bench: Bench) {
+    let store = bench.open().await;
+    let writing = write(&store, 4, 20, 1);
+    let (mut seen, mut last) = (Vec::new(), None);
+    ok(store.save_checkpoint("view", None).await, "saving a checkpoint");
+    while seen.len() < 160 {
+        ok(store.wait_for_head(last).await, "waiting for the head");
+        let read = store.log_pages(last, &Filter::all(), 10).await;
+        let Some(end) = read.last().cloned() else { panic!("the head has moved, the log shows nothing new") };
+        seen.extend(read);
+        last = Some(end.position);
+        ok(store.save_checkpoint("view", last).await, "saving a checkpoint");
+        ok(store.delete_up_to(&end.stream, end.revision).await, "deleting events");
+    }
+    ended(writing).await;
+    assert_eq!(revisions(&seen), (1..=160).collect::<Vec<u64>>());
+    assert_eq!(store.log().await, []);
+}
+
+/// A stream that is erased while others write to it is erased for each of them, and nothing of it is left.
+pub(super) async fn erasing_amid_appends_leaves_nothing(bench: Bench) {
+    let store = bench.open().await;
+    let last_verdicts = at_once(5, |task| {
+        let store = store.clone();
+        async move {
+            if task == 0 {
+                while store.events(&stream("a")).await.is_empty() {
+                    tokio::task::yield_now().await;
+                }
+                ok(store.erase(&stream("a")).await, "erasing");
+                assert_eq!(store.events(&stream("a")).await, []);
+            }
+            for round in 0..2000 {
+                let verdict = store.append(said("a", task, round)).await;
+                if !matches!(verdict, Verdict::Committed(_)) {
+                    return Some(verdict);
+                }
+                tokio::task::yield_now().await;
+            }
+            None
+        }
+    });
+    assert_eq!(last_verdicts.await, [const { Some(Verdict::Refused(Refusal::Erased)) }; 5]);
+    assert_eq!((store.events(&stream("a")).await, store.log().await), (Vec::new(), Vec::new()));
+}
+
 /// An append whose future is dropped is whole or absent, the command id tells which, and the store works on.
 pub(super) async fn a_dropped_append_is_whole_or_absent(bench: Bench) {
     let store = bench.open().await;

@@ -178,6 +178,7 @@ macro_rules! __each_store_rule {
                     a_consumer_at_the_start_holds_up_everything
                     a_forgotten_consumer_holds_up_nothing
                     a_snapshot_outlives_its_events
+                    a_state_is_not_deleted
                     the_types_of_deleted_events_stay_listed
                 }
                 erasure {
@@ -209,6 +210,8 @@ macro_rules! __each_store_rule {
                     nothing_appears_behind_what_was_seen
                     readers_see_commits_whole
                     the_head_never_goes_back
+                    deleting_what_was_finished_hides_nothing
+                    erasing_amid_appends_leaves_nothing
                     a_dropped_append_is_whole_or_absent
                     a_dropped_read_is_harmless
                 }

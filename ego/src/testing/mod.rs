@@ -8,7 +8,7 @@
 //!
 //! // Forgets everything when it is dropped: an expression that makes a fresh store.
 //! ego::testing::event_store_rules!(memory: MemoryStore::new());
-//! ego::testing::event_store_rules!(erased: AnyStore::new::<MemoryStore>(MemoryStore::new()));
+//! ego::testing::event_store_rules!(erased: AnyStore::new(MemoryStore::new()));
 //!
 //! # fn main() {
 //! # assert!(ego::testing::RULES.len() > 75);

@@ -202,6 +202,20 @@ pub(super) async fn a_snapshot_outlives_its_events(bench: Bench) {
     assert_eq!(ok(store.load_snapshot(&stream("a")).await, "loading a snapshot"), Some(snapshot(8)));
 }
 
+/// Retention deletes events: a state stays, whatever it is asked to delete.
+pub(super) async fn a_state_is_not_deleted(bench: Bench) {
+    let store = bench.open().await;
+    store.commit(commit("a").state(b"1")).await;
+    store.commit(commit("a").state(b"2")).await;
+    let before = ok(store.load_state(&stream("a")).await, "loading a state");
+    for to in [1, 2] {
+        let _ = store.delete_up_to(&stream("a"), revision(to)).await;
+        assert!(before.is_some());
+        assert_eq!(ok(store.load_state(&stream("a")).await, "loading a state"), before);
+    }
+    store.commit(commit("a").state(b"3").expects(at(2))).await;
+}
+
 /// The types of deleted events stay listed: they were recorded.
 pub(super) async fn the_types_of_deleted_events_stay_listed(bench: Bench) {
     let store = bench.open().await;

@@ -90,7 +90,7 @@ faults! {
     PayloadsAreText,
     /// Payloads are cut at 64 KiB.
     CutsPayloads,
-    /// Times are kept to the millisecond, entries not at all.
+    /// Free entries of the metadata are not kept.
     ThinMetadata,
     /// Tags come sorted.
     SortsTags,
@@ -106,7 +106,7 @@ faults! {
     KindAndIdRunTogether,
     /// All events of a commit have one position.
     OnePositionPerCommit,
-    /// The last event of each stream is read first.
+    /// Pages of a stream come in the opposite order.
     ReadsBackwards,
     /// The types list names without versions.
     TypesWithoutVersions,
@@ -260,6 +260,8 @@ faults! {
     DeletionForgetsCommands,
     /// A deletion deletes the snapshot.
     DeletionDropsSnapshot,
+    /// A deletion deletes the state.
+    DeletionDropsState,
     /// A stream without events is no stream.
     EmptyStreamIsNone,
     /// Reading from a deleted revision gives nothing.
@@ -282,7 +284,7 @@ faults! {
     ErasesOnlyWhatIsThere,
     /// Erasure waits for consumers.
     ErasureWaits,
-    /// Streams of the same id are erased with it.
+    /// Streams whose id begins alike are erased with it.
     ErasesToo,
     /// The head goes back to the last event that is left.
     HeadGoesBack,

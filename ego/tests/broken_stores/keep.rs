@@ -251,6 +251,9 @@ impl Store for Broken {
                 None => Ok(None),
             };
         }
+        if self.has(Fault::DeletionDropsState) && self.kept().forgotten.contains(stream) {
+            return Ok(None);
+        }
         self.inner.load_state(&self.name(stream)).await
     }
     async fn save_checkpoint(&self, consumer: &str, position: Option<Position>) -> Result<(), StoreError> {
@@ -327,7 +330,8 @@ impl Store for Broken {
             }
             _ => {}
         }
-        if self.has(Fault::DeletedEventsInTheLog) || self.has(Fault::DeletionForgetsCommands) {
+        let noting = [Fault::DeletedEventsInTheLog, Fault::DeletionForgetsCommands, Fault::DeletionDropsState];
+        if noting.iter().any(|fault| self.has(*fault)) {
             self.note_before_deletion(stream, Some(revision)).await?;
         }
         let deleted = self.inner.delete_up_to(stream, to).await;

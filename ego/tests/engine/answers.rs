@@ -83,7 +83,8 @@ async fn i4_a_refused_command_leaves_no_trace() {
     assert_eq!(error.rejection(), Some(&TooMany { total: 5 }));
     assert_eq!(error.to_string(), "the total is 5 already");
     let loaded = engine.load::<Tally>("a").await.unwrap();
-    assert_eq!((loaded.state, loaded.revision), (Tally { total: 5, events: 1 }, Some(Revision::FIRST)));
+    assert_eq!(loaded.state, (5, 1));
+    assert_eq!(loaded.revision, Some(Revision::FIRST));
     // Not even its id: it decides anew.
     engine.send::<Tally>("a", CountBelow { limit: 6 }).await.unwrap();
     let receipt = engine.send::<Tally>("a", CountBelow { limit: 7 }).command_id("c").await.unwrap();
@@ -96,6 +97,7 @@ async fn a_panicking_handler_is_that_commands_error_alone() {
     engine.send::<Tally>("a", Count { by: 1 }).await.unwrap();
     let error = engine.send::<Tally>("a", Panic).await.unwrap_err();
     assert!(matches!(&error, CommandError::Panicked { message } if &**message == "as told"), "{error}");
+    assert_eq!(engine.send::<Tally>("a", Peek).await.unwrap().reply, 1, "what it left behind in the state is gone");
     assert_eq!(engine.send::<Tally>("a", Count { by: 1 }).await.unwrap().reply, 2);
 }
 
@@ -121,6 +123,18 @@ async fn an_event_that_its_applier_cannot_take_is_never_recorded() {
     assert!(matches!(&error, CommandError::Panicked { message } if &**message == "poison"), "{error}");
     assert_eq!(engine.send::<Tally>("a", Count { by: 1 }).await.unwrap().revision, Revision::new(2));
     assert_eq!(engine.history::<Tally>("a").unwrap().collect().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_written_is_that_commands_error_alone() {
+    let (engine, _) = engine_on(MemoryStore::new()).await;
+    engine.send::<Tally>("a", Count { by: 1 }).await.unwrap();
+    let error = engine.send::<Tally>("a", Write { text: "fail".into() }).await.unwrap_err();
+    assert!(matches!(&error, CommandError::Codec { what, encoding: true, .. } if &**what == "Written"), "{error}");
+    let error = engine.send::<Tally>("a", Write { text: "panic".into() }).await.unwrap_err();
+    assert!(matches!(&error, CommandError::Panicked { message } if &**message == "while writing"), "{error}");
+    let written = engine.send::<Tally>("a", Write { text: "well".into() }).await.unwrap();
+    assert_eq!(written.revision, Revision::new(2));
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ async fn a_full_mailbox_makes_its_senders_wait_and_nobody_else() {
     let sending = engine.send::<Tally>("a", Count { by: 1 }).timeout(Duration::from_millis(30));
     let error = sending.await.unwrap_err();
     assert!(matches!(error, CommandError::Timeout { recorded_unknown: false, .. }), "{error}");
+    assert_eq!(engine.queued_commands(), 2);
     assert_eq!(engine.send::<Tally>("b", Count { by: 1 }).await.unwrap().reply, 1);
     signal.permits.add_permits(1);
     running.await.unwrap();
@@ -49,6 +50,21 @@ async fn commits_wait_for_room_in_the_pipeline() {
     for reply in replies {
         reply.await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_command_that_is_given_up_while_it_waits_for_room_is_not_recorded() {
+    let store = Rigged::closed();
+    let (engine, _) = start(Engine::builder().store(store.clone()).limits(limits(|limits| limits.commit_bytes = 0))).await;
+    let mut large = pin!(engine.send::<Tally>("large", Write { text: "x".repeat(100_000) }).into_future());
+    assert!((&mut large).now_or_never().is_none());
+    let sending = engine.send::<Tally>("a", Count { by: 1 }).timeout(Duration::from_millis(30));
+    let error = sending.await.unwrap_err();
+    assert!(matches!(error, CommandError::Timeout { recorded_unknown: false, .. }), "{error}");
+    store.let_through(10);
+    large.await.unwrap();
+    assert_eq!(engine.send::<Tally>("a", Count { by: 1 }).await.unwrap().reply, 1);
+    assert_eq!(engine.load::<Tally>("a").await.unwrap().state.total, 1);
 }
 
 #[tokio::test]

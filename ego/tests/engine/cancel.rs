@@ -71,6 +71,15 @@ async fn a_sender_that_is_never_polled_again_holds_up_nobody() {
     }
 }
 
+#[tokio::test]
+async fn a_hanging_handler_whose_sender_is_never_polled_again_ends_with_its_time() {
+    let (engine, _signal) = engine_on(MemoryStore::new()).await;
+    let mut kept = engine.send::<Tally>("a", CountWhenLet).timeout(Duration::from_millis(30)).into_future();
+    assert!((&mut kept).now_or_never().is_none());
+    assert_eq!(engine.send::<Tally>("a", Count { by: 1 }).await.unwrap().reply, 1);
+    assert!(matches!(kept.await, Err(CommandError::Timeout { recorded_unknown: false, .. })));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn senders_that_go_away_at_any_moment_leave_a_history_of_whole_commands() {
     let (engine, _) = engine_on(MemoryStore::new()).await;

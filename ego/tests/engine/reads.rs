@@ -32,7 +32,8 @@ async fn record(store: &MemoryStore, name: &str, codec: &str, payload: &str) {
 async fn an_aggregate_that_nothing_happened_to_is_its_default() {
     let (engine, _) = engine_on(MemoryStore::new()).await;
     let loaded = engine.load::<Tally>("nobody").await.unwrap();
-    assert_eq!((loaded.state, loaded.revision, loaded.position), (Tally::default(), None, None));
+    assert_eq!(loaded.state, (0, 0));
+    assert_eq!((loaded.revision, loaded.position), (None, None));
     assert!(engine.history::<Tally>("nobody").unwrap().next().await.is_none());
     assert!(matches!(engine.load::<Tally>("").await, Err(ReadError::Invalid(_))));
 }
@@ -41,7 +42,7 @@ async fn an_aggregate_that_nothing_happened_to_is_its_default() {
 async fn a_replay_goes_through_all_pages() {
     let (engine, _) = start(Engine::builder().limits(limits(|limits| limits.page = 3))).await;
     engine.send::<Tally>("a", CountMany { times: 10 }).await.unwrap();
-    assert_eq!(engine.load::<Tally>("a").await.unwrap().state, Tally { total: 10, events: 10 });
+    assert_eq!(engine.load::<Tally>("a").await.unwrap().state, (10, 10));
     let revisions: Vec<_> =
         engine.history::<Tally>("a").unwrap().collect().await.unwrap().iter().map(|event| event.revision.get()).collect();
     assert_eq!(revisions, (1..=10).collect::<Vec<_>>());

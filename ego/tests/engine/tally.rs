@@ -3,7 +3,7 @@
 use ego::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::Semaphore;
 
 #[derive(Event, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -11,6 +11,21 @@ pub enum TallyEvent {
     Counted { by: u64 },
     Stamped { id: String, time: String },
     Poisoned,
+    Written { text: Fussy },
+}
+
+/// A text that cannot always be written.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Fussy(pub String);
+
+impl Serialize for Fussy {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &*self.0 {
+            "fail" => Err(serde::ser::Error::custom("it cannot be written")),
+            "panic" => panic!("while writing"),
+            text => serializer.serialize_str(text),
+        }
+    }
 }
 
 #[derive(Command, Serialize, Deserialize)]
@@ -36,6 +51,11 @@ pub struct Panic;
 /// Records an event that the applier cannot take.
 #[derive(Command, Serialize, Deserialize)]
 pub struct Poison;
+/// Records a text that cannot always be written.
+#[derive(Command, Serialize, Deserialize)]
+pub struct Write {
+    pub text: String,
+}
 /// Counts once a permit is there.
 #[derive(Command, Serialize, Deserialize)]
 pub struct CountWhenLet;
@@ -62,11 +82,19 @@ impl Signal {
     }
 }
 
-#[derive(Aggregate, Default, Debug, PartialEq)]
+#[derive(Aggregate, Default, Debug)]
 #[aggregate(name = "tally", event = TallyEvent)]
 pub struct Tally {
     pub total: u64,
     pub events: u64,
+    /// What a handler should not have: a way to change the state.
+    pub leak: AtomicU64,
+}
+
+impl PartialEq<(u64, u64)> for Tally {
+    fn eq(&self, (total, events): &(u64, u64)) -> bool {
+        (self.total, self.events) == (*total, *events)
+    }
 }
 
 #[ego::handlers]
@@ -85,7 +113,7 @@ impl Tally {
     }
     #[handle]
     fn peek(&self, _: Peek) -> Result<Decision<TallyEvent, u64>, String> {
-        Ok(Decision::nothing().reply(self.total))
+        Ok(Decision::nothing().reply(self.total + self.leak.load(Ordering::SeqCst)))
     }
     #[handle]
     fn stamp(&self, _: Stamp, context: &Context) -> Result<TallyEvent, String> {
@@ -93,11 +121,16 @@ impl Tally {
     }
     #[handle]
     fn panic(&self, _: Panic) -> Result<(), String> {
+        self.leak.fetch_add(1000, Ordering::SeqCst);
         panic!("as told")
     }
     #[handle]
     fn poison(&self, _: Poison) -> Result<TallyEvent, String> {
         Ok(TallyEvent::Poisoned)
+    }
+    #[handle]
+    fn write(&self, cmd: Write) -> Result<TallyEvent, String> {
+        Ok(TallyEvent::Written { text: Fussy(cmd.text) })
     }
     #[handle]
     async fn count_when_let(&self, _: CountWhenLet, signal: &Signal) -> Result<TallyEvent, String> {
@@ -110,7 +143,7 @@ impl Tally {
         self.events += 1;
         match event {
             TallyEvent::Counted { by } => self.total += by,
-            TallyEvent::Stamped { .. } => {}
+            TallyEvent::Stamped { .. } | TallyEvent::Written { .. } => {}
             TallyEvent::Poisoned => panic!("poison"),
         }
     }

@@ -1,0 +1,356 @@
+//! A disk that fails on demand, and what the store makes of it: whoever waits is told, nothing is written any more, readers never see
+//! what was not durable, and the next opening finds everything that was acknowledged.
+
+use crate::io::{Disk, DiskFile, RealDisk};
+use crate::{Durability, Options, SledStore};
+use bytes::Bytes;
+use ego::message::{CommandId, Expected, Metadata, Position, StreamId};
+use ego::store::{Body, Commit, Filter, NewEvent, Store, StoreError, Verdict};
+use parking_lot::Mutex;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What goes wrong next, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    None,
+    /// A write fails after this many bytes.
+    Write(usize),
+    /// A sync fails.
+    Sync,
+    /// No file can be created, however often.
+    Full,
+}
+
+#[derive(Debug)]
+struct FaultyDisk {
+    fault: Mutex<Fault>,
+    syncs: Mutex<usize>,
+}
+
+struct FaultyFile {
+    disk: Arc<FaultyDisk>,
+    file: Box<dyn DiskFile>,
+}
+
+/// The disk as the store gets it, so that files know their disk.
+#[derive(Debug)]
+struct Shared(Arc<FaultyDisk>);
+
+impl FaultyDisk {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { fault: Mutex::new(Fault::None), syncs: Mutex::new(0) })
+    }
+
+    fn next(&self, fault: Fault) {
+        *self.fault.lock() = fault;
+    }
+
+    fn syncs(&self) -> usize {
+        *self.syncs.lock()
+    }
+}
+
+fn broken() -> io::Error {
+    io::Error::other("the disk is broken")
+}
+
+impl Disk for Shared {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(FaultyFile { disk: Arc::clone(&self.0), file: RealDisk.open(path)? }))
+    }
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        if *self.0.fault.lock() == Fault::Full {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(Box::new(FaultyFile { disk: Arc::clone(&self.0), file: RealDisk.create(path)? }))
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        RealDisk.rename(from, to)
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        RealDisk.remove(path)
+    }
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        RealDisk.create_folder(path)
+    }
+    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        RealDisk.list(path)
+    }
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        RealDisk.sync_folder(path)
+    }
+}
+
+impl DiskFile for FaultyFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.file.read_at(buffer, offset)
+    }
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let mut fault = self.disk.fault.lock();
+        if let Fault::Write(count) = *fault {
+            *fault = Fault::None;
+            self.file.write_all_at(&bytes[..count.min(bytes.len())], offset)?;
+            return Err(broken());
+        }
+        self.file.write_all_at(bytes, offset)
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        let mut fault = self.disk.fault.lock();
+        if *fault == Fault::Sync {
+            *fault = Fault::None;
+            return Err(broken());
+        }
+        *self.disk.syncs.lock() += 1;
+        self.file.sync_data()
+    }
+    fn sync_all(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+}
+
+fn options(folder: &Path, disk: &Arc<FaultyDisk>) -> Options {
+    SledStore::options(folder).segment_bytes(4096).disk(Arc::new(Shared(Arc::clone(disk))))
+}
+
+fn commit(to: &str, id: &str, expected: Expected) -> Commit {
+    let event = NewEvent { name: "deposited".into(), version: 1, payload: Bytes::from(vec![1; 50]), tags: vec![] };
+    Commit {
+        stream: StreamId::new("account", to).unwrap(),
+        expected,
+        metadata: Arc::new(Metadata::new(CommandId::new(id).unwrap(), "deposit", jiff::Timestamp::UNIX_EPOCH)),
+        codec: "json".into(),
+        body: Body::Events(vec![event]),
+        reply: Bytes::new(),
+    }
+}
+
+async fn add(store: &SledStore, id: &str) -> Result<Verdict, StoreError> {
+    Ok(store.append(vec![commit("a", id, Expected::Any)]).await?.remove(0))
+}
+
+async fn seen(store: &SledStore) -> Vec<String> {
+    let page = store.read_log(None, &Filter::all(), 1000).await.unwrap();
+    page.items.iter().map(|event| event.metadata.command_id.to_string()).collect()
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(future)
+}
+
+/// A failed write or sync: told, halted, invisible; after opening again the store works, and `kept` says whether the last is there.
+fn fails_and_works_again(fault: Fault, kept: Option<bool>) {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = FaultyDisk::new();
+        let store = options(folder.path(), &disk).open().unwrap();
+        for id in ["1", "2", "3"] {
+            assert!(matches!(add(&store, id).await, Ok(Verdict::Committed(_))));
+        }
+        let before = store.stream_head(&StreamId::new("account", "a").unwrap()).await.unwrap();
+        disk.next(fault);
+        let failed = add(&store, "4").await;
+        assert!(matches!(failed, Err(StoreError::Io { .. })), "{failed:?}");
+        for _ in 0..3 {
+            let halted = add(&store, "5").await;
+            assert!(matches!(halted, Err(StoreError::Halted { .. })), "{halted:?}");
+            assert!(matches!(store.save_checkpoint("c", None).await, Err(StoreError::Halted { .. })));
+        }
+        // Readers see what was durable before, and nothing else.
+        assert_eq!(seen(&store).await, ["1", "2", "3"]);
+        assert_eq!(store.head().await.unwrap(), Position::new(3));
+        assert_eq!(store.stream_head(&StreamId::new("account", "a").unwrap()).await.unwrap(), before);
+        let four = CommandId::new("4").unwrap();
+        assert_eq!(store.find_command(&StreamId::new("account", "a").unwrap(), &four).await.unwrap(), None);
+        store.close().await.unwrap();
+        drop(store);
+        let store = options(folder.path(), &disk).open().unwrap();
+        assert!(!store.recovery().clean);
+        let there = seen(&store).await;
+        let last = there.get(3).is_some();
+        assert_eq!(there[..3], ["1", "2", "3"]);
+        assert!(kept.is_none_or(|kept| kept == last), "{there:?}");
+        let repeated = add(&store, "4").await.unwrap();
+        assert_eq!(matches!(repeated, Verdict::Repeated(_)), last, "{repeated:?}");
+        assert_eq!(seen(&store).await.len(), 4);
+    });
+}
+
+#[test]
+fn after_a_failed_write_the_store_halts_until_it_is_opened_again() {
+    for torn in [0, 1, 55, 56, 57, 100, 150] {
+        fails_and_works_again(Fault::Write(torn), Some(false));
+    }
+}
+
+#[test]
+fn after_a_failed_sync_the_store_halts_until_it_is_opened_again() {
+    fails_and_works_again(Fault::Sync, None);
+}
+
+#[test]
+fn what_a_failed_sync_left_is_synced_before_it_is_shown() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = FaultyDisk::new();
+        let store = options(folder.path(), &disk).open().unwrap();
+        add(&store, "1").await.unwrap();
+        disk.next(Fault::Sync);
+        assert!(add(&store, "2").await.is_err());
+        drop(store);
+        let before = disk.syncs();
+        disk.next(Fault::Sync);
+        let refused = options(folder.path(), &disk).open();
+        assert!(matches!(refused, Err(StoreError::Io { .. })), "the log was not synced: {refused:?}");
+        assert_eq!(disk.syncs(), before);
+        let store = options(folder.path(), &disk).open().unwrap();
+        assert!(disk.syncs() > before);
+        assert_eq!(seen(&store).await, ["1", "2"]);
+    });
+}
+
+#[test]
+fn when_the_disk_is_full_the_store_halts_and_keeps_what_it_has() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = FaultyDisk::new();
+        let store = options(folder.path(), &disk).open().unwrap();
+        add(&store, "first").await.unwrap();
+        disk.next(Fault::Full);
+        let mut kept = vec!["first".to_owned()];
+        let failed = loop {
+            let id = format!("{}", kept.len());
+            match add(&store, &id).await {
+                Ok(_) => kept.push(id),
+                Err(error) => break error,
+            }
+            assert!(kept.len() < 100, "a segment cannot hold this");
+        };
+        assert!(matches!(failed, StoreError::Io { .. }), "{failed:?}");
+        assert!(matches!(add(&store, "more").await, Err(StoreError::Halted { .. })));
+        assert_eq!(seen(&store).await, kept);
+        drop(store);
+        disk.next(Fault::None);
+        let store = options(folder.path(), &disk).open().unwrap();
+        assert_eq!(seen(&store).await, kept);
+        add(&store, "again").await.unwrap();
+        assert_eq!(seen(&store).await.len(), kept.len() + 1);
+    });
+}
+
+#[test]
+fn whoever_waits_when_a_sync_fails_is_told() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = FaultyDisk::new();
+        let store = options(folder.path(), &disk).open().unwrap();
+        add(&store, "first").await.unwrap();
+        disk.next(Fault::Sync);
+        let tasks: Vec<_> = (0..50)
+            .map(|number| {
+                let store = store.clone();
+                tokio::spawn(async move { add(&store, &number.to_string()).await })
+            })
+            .collect();
+        let mut told = (0, 0);
+        for task in tasks {
+            match task.await.unwrap() {
+                Err(StoreError::Io { .. }) => told.0 += 1,
+                Err(StoreError::Halted { .. }) => told.1 += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(told.0 >= 1 && told.0 + told.1 == 50, "{told:?}");
+        assert_eq!(seen(&store).await, ["first"]);
+    });
+}
+
+#[test]
+fn one_sync_answers_a_batch_and_none_a_batch_that_records_nothing() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = FaultyDisk::new();
+        let store = options(folder.path(), &disk).open().unwrap();
+        add(&store, "1").await.unwrap();
+        let before = disk.syncs();
+        // Each relies on the one before it, which is not durable yet.
+        let mut batch = Vec::new();
+        for number in 1..10 {
+            let last = ego::message::Revision::new(number);
+            batch.push(commit("a", &format!("p{number}"), Expected::last(last)));
+        }
+        let verdicts = store.append(batch.clone()).await.unwrap();
+        assert!(verdicts.iter().all(|verdict| matches!(verdict, Verdict::Committed(_))), "{verdicts:?}");
+        assert_eq!(disk.syncs(), before + 1);
+        // Repeats and refusals.
+        batch.push(commit("a", "late", Expected::NoStream));
+        let verdicts = store.append(batch).await.unwrap();
+        assert!(verdicts[..9].iter().all(|verdict| matches!(verdict, Verdict::Repeated(_))), "{verdicts:?}");
+        assert!(matches!(verdicts[9], Verdict::Refused(_)));
+        assert_eq!(disk.syncs(), before + 1);
+    });
+}
+
+#[test]
+fn a_repetition_in_the_same_batch_is_told_of_once_the_first_is_durable() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = FaultyDisk::new();
+        let store = options(folder.path(), &disk).open().unwrap();
+        let twice = vec![commit("a", "1", Expected::Any), commit("a", "1", Expected::Any)];
+        let verdicts = store.append(twice).await.unwrap();
+        assert!(matches!(verdicts[..], [Verdict::Committed(_), Verdict::Repeated(_)]), "{verdicts:?}");
+        disk.next(Fault::Sync);
+        let twice = vec![commit("a", "2", Expected::Any), commit("a", "2", Expected::Any)];
+        assert!(store.append(twice).await.is_err());
+    });
+}
+
+#[test]
+fn the_buffered_mode_answers_without_a_sync() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = FaultyDisk::new();
+        let store = options(folder.path(), &disk).durability(Durability::Buffered).open().unwrap();
+        let before = disk.syncs();
+        for id in ["1", "2", "3"] {
+            add(&store, id).await.unwrap();
+        }
+        assert_eq!(disk.syncs(), before);
+        drop(store);
+        assert!(disk.syncs() > before);
+    });
+}
+
+#[test]
+fn in_the_buffered_mode_a_hole_before_later_groups_is_a_torn_tail() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let dead = tempfile::tempdir().unwrap();
+        let disk = FaultyDisk::new();
+        let store = options(folder.path(), &disk).durability(Durability::Buffered).open().unwrap();
+        for id in ["1", "2", "3"] {
+            add(&store, id).await.unwrap();
+        }
+        std::fs::create_dir(dead.path().join("log")).unwrap();
+        for name in ["FORMAT", "log/0000000001.seg"] {
+            std::fs::copy(folder.path().join(name), dead.path().join(name)).unwrap();
+        }
+        // A power cut wrote the third group and not the second.
+        let path = dead.path().join("log/0000000001.seg");
+        let mut bytes = std::fs::read(&path).unwrap();
+        let starts: Vec<_> = (0..bytes.len() - 4).filter(|at| &bytes[*at..*at + 4] == b"egoG").collect();
+        bytes[starts[1]..starts[2]].fill(0);
+        std::fs::write(&path, bytes).unwrap();
+        let store = options(dead.path(), &disk).open().unwrap();
+        assert_eq!(seen(&store).await, ["1"]);
+        assert!(store.recovery().bytes_cut > 0);
+        add(&store, "2").await.unwrap();
+        drop(store);
+        assert_eq!(seen(&options(dead.path(), &disk).open().unwrap()).await, ["1", "2"]);
+    });
+}
