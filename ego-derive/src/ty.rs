@@ -18,6 +18,11 @@ pub(crate) fn same(a: &Type, b: &Type) -> bool {
     ungroup(a) == ungroup(b)
 }
 
+/// Whether the type is `()`.
+pub(crate) fn is_unit(ty: &Type) -> bool {
+    matches!(ungroup(ty), Type::Tuple(tuple) if tuple.elems.is_empty())
+}
+
 /// The type as a person would write it.
 pub(crate) fn show(ty: impl ToTokens) -> String {
     let mut text = ty.to_token_stream().to_string();

@@ -3,13 +3,12 @@
 pub use crate::codec::{AnyCodec, CodecError};
 pub use crate::engine::{AggregateDescriptor, CommandDescriptor, HandlersDescriptor, Location, TypeRef};
 pub use crate::macros::Registers;
+pub use crate::model::Storable;
 pub use inventory;
 pub use serde_json;
 
 use crate::model::{AppliedAs, Command, Context, DecodeError, EventSchema, Handles, Stored, Upcast, UpcastTo};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::marker::PhantomData;
 
 /// The entry of the variant at this place.
 #[must_use]
@@ -23,51 +22,67 @@ pub fn index(schemas: &'static [EventSchema], stored: Stored<'_>) -> usize {
     schemas.iter().position(|schema| schema.is_named(stored.name)).unwrap_or(schemas.len())
 }
 
-/// What can be written and read again: one name for both bounds, so that a type that lacks them makes one error.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be stored",
-    label = "what is stored must be `Serialize + Deserialize`",
-    note = "add `#[derive(serde::Serialize, serde::Deserialize)]` to `{Self}`"
-)]
-pub trait Storable: Serialize + DeserializeOwned {}
-
-#[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned> Storable for T {}
-
-/// The content of an event: a payload, or the enum itself for variants without one.
-pub struct Content<T>(PhantomData<T>);
-
-/// The content of this type.
-#[must_use]
-pub const fn content<T: Storable>() -> Content<T> {
-    Content(PhantomData)
+/// How a payload is written and read. The bounds stand on [`payload`] alone, so that a type that lacks them makes one error.
+pub struct Payload<T> {
+    encode: fn(&AnyCodec, &T) -> Result<Vec<u8>, CodecError>,
+    decode: fn(&AnyCodec, &[u8]) -> Result<T, CodecError>,
 }
 
-#[allow(clippy::unused_self, reason = "the value stands for its type, whose bounds were checked when it was made")]
-impl<T: Storable> Content<T> {
-    /// The bytes of a payload.
-    pub fn encode(self, codec: &AnyCodec, payload: &T) -> Result<Vec<u8>, CodecError> {
-        codec.encode(payload)
-    }
+/// The way of a payload.
+#[must_use]
+pub const fn payload<T: Storable>() -> Payload<T> {
+    Payload { encode: AnyCodec::encode, decode: AnyCodec::decode }
+}
 
-    /// The bytes of the enum's variant.
-    pub fn encode_variant(self, codec: &AnyCodec, event: &T) -> Result<Vec<u8>, CodecError> {
-        codec.encode_variant(event)
+impl<T> Payload<T> {
+    /// The payload's bytes.
+    pub fn encode(&self, codec: &AnyCodec, payload: &T) -> Result<Vec<u8>, CodecError> {
+        (self.encode)(codec, payload)
     }
 
     /// The payload.
-    pub fn decode(self, codec: &AnyCodec, stored: Stored<'_>) -> Result<T, DecodeError> {
-        codec.decode(stored.payload).map_err(|error| DecodeError::content(stored, error))
-    }
-
-    /// The enum's variant at this place.
-    pub fn decode_variant(self, codec: &AnyCodec, stored: Stored<'_>, index: u32) -> Result<T, DecodeError> {
-        codec.decode_variant(stored.payload, index).map_err(|error| DecodeError::content(stored, error))
+    pub fn decode(&self, codec: &AnyCodec, stored: Stored<'_>) -> Result<T, DecodeError> {
+        (self.decode)(codec, stored.payload).map_err(|error| DecodeError::content(stored, error))
     }
 }
 
+/// How a variant without a payload is written and read, through serde of its enum.
+pub struct Inline<E> {
+    encode: fn(&AnyCodec, &E) -> Result<Vec<u8>, CodecError>,
+    decode: fn(&AnyCodec, &[u8], u32) -> Result<E, CodecError>,
+}
+
+/// The way of the variants of an enum.
+#[must_use]
+pub const fn inline<E: Storable>() -> Inline<E> {
+    Inline { encode: AnyCodec::encode_variant, decode: AnyCodec::decode_variant }
+}
+
+impl<E> Inline<E> {
+    /// The bytes of the event's content.
+    pub fn encode(&self, codec: &AnyCodec, event: &E) -> Result<Vec<u8>, CodecError> {
+        (self.encode)(codec, event)
+    }
+
+    /// The event whose variant stands at this place.
+    pub fn decode(&self, codec: &AnyCodec, stored: Stored<'_>, index: u32) -> Result<E, DecodeError> {
+        (self.decode)(codec, stored.payload, index).map_err(|error| DecodeError::content(stored, error))
+    }
+}
+
+/// The oldest shape of an event.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be read from a stored event",
+    label = "the shape that an upcaster starts from must be `Deserialize`",
+    note = "add `#[derive(serde::Deserialize)]` to `{Self}`"
+)]
+pub trait Readable: DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned> Readable for T {}
+
 /// The shape that the first upcaster takes.
-pub fn old<T: DeserializeOwned>(codec: &AnyCodec, stored: Stored<'_>) -> Result<T, DecodeError> {
+pub fn old<T: Readable>(codec: &AnyCodec, stored: Stored<'_>) -> Result<T, DecodeError> {
     codec.decode(stored.payload).map_err(|error| DecodeError::content(stored, error))
 }
 
@@ -91,6 +106,12 @@ pub fn service<S: ?Sized + Send + Sync + 'static>(context: &Context) -> &S {
         Ok(service) => service,
         Err(missing) => panic!("{missing}"),
     }
+}
+
+/// The commands of a block; `C` is one of them.
+#[must_use]
+pub const fn handlers<A: Handles<C>, C>(commands: &'static [CommandDescriptor]) -> HandlersDescriptor {
+    HandlersDescriptor::of::<A>(commands)
 }
 
 /// Folds an event through appliers of this form.

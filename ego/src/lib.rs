@@ -14,9 +14,9 @@ pub mod testing;
 
 mod macros;
 
-pub use ego_derive::{Aggregate, Command, Event, apply, handle, handlers};
 pub use engine::Engine;
 pub use jiff::Timestamp;
+pub use macros::{Aggregate, Command, Event, apply, handle, handlers};
 pub use model::{Aggregate, Command, Event};
 pub use testing::test;
 

@@ -1,11 +1,261 @@
-//! What registers a generic aggregate.
+//! The macros, with what they accept. `ego-derive` writes the code; here are the words and the examples that run.
 
 use crate::engine::CommandDescriptor;
 use crate::model::Aggregate;
 
+/// Derives [`Event`](crate::model::Event) for the enum that lists what can happen to an aggregate.
+///
+/// ```
+/// use ego::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Event, Serialize, Deserialize)]
+/// enum OrderEvent {
+///     Placed { total: u64 },          // fields and no fields: serde of the enum writes the content
+///     Cancelled,
+///     Shipped(Shipped),               // one payload: serde of the payload does
+/// }
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Shipped { parcel: String }
+///
+/// assert_eq!(OrderEvent::SCHEMAS[0].name, "Placed");
+/// ```
+///
+/// The store keeps the name, the version and the content of an event apart. An enum whose variants all carry payloads needs no serde
+/// of its own; otherwise it keeps serde's default representation (`tag`, `untagged`, `skip` and the like are refused). Several fields
+/// without names are refused: positions cannot evolve. An event owns its values, so the enum has no lifetimes.
+///
+/// A payload type that only one variant carries may be returned by handlers, converts into the enum, and may have an applier of its
+/// own. In a generic enum, types that are stored must be so for all its parameters.
+///
+/// # `#[event(…)]` on a variant
+///
+/// | option | default | means |
+/// |---|---|---|
+/// | `name = "…"` | the variant's name | the stored name; set it before you rename the variant |
+/// | `alias = "…"` | – | an older stored name that is still read; may stand several times |
+/// | `version = 3` | 1 | the version of the shape that is written now |
+/// | `upcast(1 => f, 2 => g)` | – | functions that bring older shapes to the newest, one for each version |
+///
+/// No two names and aliases in an enum are equal. Each upcaster is the path of a function. It takes what the one before gives, the
+/// oldest any type that is `Deserialize`, also `serde_json::Value`; it gives the next shape, or a `Result` of it with a reason that can
+/// be shown. The last gives the enum, a payload, an `Option`, `Vec` or tuple of them (to drop or to split the event), or a `Result` of
+/// that.
+///
+/// ```
+/// # use ego::prelude::*;
+/// # use serde::{Deserialize, Serialize};
+/// #[derive(Event, Debug, PartialEq, Serialize, Deserialize)]
+/// enum AccountEvent {
+///     #[event(name = "deposited", version = 3, upcast(1 => euros_to_cents, 2 => add_currency))]
+///     Deposited { cents: u64, currency: String },
+/// }
+///
+/// #[derive(Deserialize)]
+/// struct DepositedV1 { euros: u64 }
+/// #[derive(Deserialize)]
+/// struct DepositedV2 { cents: u64 }
+///
+/// fn euros_to_cents(v1: DepositedV1) -> Result<DepositedV2, &'static str> {
+///     Ok(DepositedV2 { cents: v1.euros.checked_mul(100).ok_or("too many euros")? })
+/// }
+/// fn add_currency(v2: DepositedV2) -> AccountEvent {
+///     AccountEvent::Deposited { cents: v2.cents, currency: "EUR".into() }
+/// }
+///
+/// # use ego::{codec::AnyCodec, model::Stored};
+/// let stored = Stored { name: "deposited", version: 1, payload: br#"{"euros":7}"# };
+/// let mut events = Vec::new();
+/// AccountEvent::decode(stored, &AnyCodec::default(), &mut events)?;
+/// assert_eq!(events, [AccountEvent::Deposited { cents: 700, currency: "EUR".into() }]);
+/// # Ok::<(), ego::model::DecodeError>(())
+/// ```
+///
+/// # `#[ego(crate = path)]` on the type
+///
+/// Where generated code finds ego, for a crate that knows it under another name. [`Command`](crate::Command) and
+/// [`Aggregate`](crate::Aggregate) take it too.
+pub use ego_derive::Event;
+
+/// Derives [`Command`](crate::model::Command) for a struct or an enum.
+///
+/// ```
+/// use ego::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Command, Serialize, Deserialize)]
+/// struct Deposit { amount: u64 }
+///
+/// #[derive(Command, Serialize, Deserialize)]
+/// #[command(name = "set-limit")]
+/// enum SetLimit { Unlimited, To(u64) }
+///
+/// assert_eq!(Deposit::NAME, "Deposit");
+/// assert_eq!(SetLimit::NAME, "set-limit");
+/// ```
+///
+/// `name = "…"` is the name that it is sent by over HTTP or from a command line; without it, the type's. Two commands of one aggregate
+/// have two names. A command owns its values. Of a generic command all instances have one name, so an aggregate handles one of them.
+pub use ego_derive::Command;
+
+/// Derives [`Aggregate`](crate::model::Aggregate) for a state, and registers it.
+///
+/// ```
+/// use ego::prelude::*;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Event, Serialize, Deserialize)]
+/// # enum AccountEvent { Deposited { amount: u64 } }
+///
+/// #[derive(Aggregate, Default)]
+/// #[aggregate(name = "account", event = AccountEvent)]
+/// struct Account { balance: u64 }
+///
+/// #[ego::handlers]
+/// impl Account {
+///     #[apply]
+///     fn apply(&mut self, event: &AccountEvent) {
+///         match event {
+///             AccountEvent::Deposited { amount } => self.balance += amount,
+///         }
+///     }
+/// }
+/// assert_eq!(Account::KIND, "account");
+/// ```
+///
+/// | option | means |
+/// |---|---|
+/// | `name = "…"` | the kind, which stands in the name of every stream: always written, so that it does not change with the type's name |
+/// | `event = Type` | the enum of its events |
+///
+/// The state is a struct or an enum, owns its values, and is `Default`: that is the state before the first event. How events change it
+/// says the one block of [`handlers`](crate::handlers) that holds its appliers.
+///
+/// A generic aggregate has no list of its instances, so each is registered by [`register!`](crate::register!). Its bounds stand on the
+/// type itself. Instances need kinds of their own, so there `name` may be a constant of a parameter, as in `name = C::WALLET`.
+pub use ego_derive::Aggregate;
+
+/// Marks an impl block that holds an aggregate's handlers, appliers, or both, and whatever else.
+///
+/// ```
+/// use ego::prelude::*;
+/// use serde::{Deserialize, Serialize};
+/// use std::convert::Infallible;
+/// use std::sync::Arc;
+///
+/// #[derive(Event, Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// enum TillEvent { Paid { amount: u64 } }
+/// #[derive(Command, Serialize, Deserialize)]
+/// struct Pay { net: u64 }
+///
+/// trait Taxes: Send + Sync {
+///     fn on(&self, net: u64) -> u64;
+/// }
+///
+/// #[derive(Aggregate, Default, Debug, PartialEq)]
+/// #[aggregate(name = "till", event = TillEvent)]
+/// struct Till { sum: u64 }
+///
+/// #[ego::handlers]
+/// impl Till {
+///     #[handle]
+///     async fn pay(&self, cmd: Pay, taxes: &dyn Taxes) -> Result<Decision<TillEvent, u64>, Infallible> {
+///         let amount = cmd.net + taxes.on(cmd.net);
+///         Ok(emit(TillEvent::Paid { amount }).reply(self.sum + amount))
+///     }
+///     #[apply]
+///     fn apply(&mut self, event: &TillEvent) {
+///         match event {
+///             TillEvent::Paid { amount } => self.sum += amount,
+///         }
+///     }
+/// }
+///
+/// # struct Tenth;
+/// # impl Taxes for Tenth { fn on(&self, net: u64) -> u64 { net / 10 } }
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// ego::test::<Till>()
+///     .service::<dyn Taxes>(Arc::new(Tenth))
+///     .given([TillEvent::Paid { amount: 5 }])
+///     .when(Pay { net: 20 }).await
+///     .then_events([TillEvent::Paid { amount: 22 }])
+///     .then_reply(27);
+/// # });
+/// ```
+///
+/// # `#[handle]`: decides what a command does
+///
+/// | part | accepted |
+/// |---|---|
+/// | receiver | `&self`: a handler decides and changes nothing |
+/// | command | `C` or `&C`, first |
+/// | more, in any order | `&Context`, known by the last part of its path; services by type, `&Service` or `&dyn Service` |
+/// | body | `fn` or `async fn`, whose future is `Send` |
+/// | `Ok` | the event enum, a payload of it, `Vec`, `Option`, arrays and tuples of them, `()`, or `emit(..).reply(..)` |
+/// | `Err` | any `Debug + Display + Send + Sync + 'static`: an enum per command or per aggregate, `Infallible`, `String` |
+/// | return type | any type that can be named, aliases included |
+///
+/// A handler is an impl of [`Handles`](crate::model::Handles), which may be written by hand beside the block.
+///
+/// # `#[apply]`: changes the state
+///
+/// Either one `fn(&mut self, &Event)` with a match that names every event, or one `fn(&mut self, &Payload)` for each payload, when every
+/// variant carries a payload of its own. An applier is neither async nor does it return anything: what happened cannot be refused.
+///
+/// # Several blocks
+///
+/// Any number of blocks may serve one aggregate; one of them holds all its appliers. `#[cfg]` works on handlers and appliers.
+///
+/// # Options
+///
+/// `#[ego::handlers(crate = path)]`: where generated code finds ego. `#[ego::handlers(register(Wallet<Usd>, Wallet<Eur>))]`: the instances
+/// that a block of a generic aggregate registers its commands for, unless it holds the appliers; then [`register!`](crate::register!)
+/// does that.
+pub use ego_derive::handlers;
+
+/// Marks a command handler, only inside a block of [`handlers`](macro@crate::handlers).
+pub use ego_derive::handle;
+
+/// Marks an event applier, only inside a block of [`handlers`](macro@crate::handlers).
+pub use ego_derive::apply;
+
 /// Registers instances of a generic aggregate, with the commands of the block that holds its appliers.
 ///
-/// An ordinary aggregate registers itself. Of a generic one only the program knows the instances.
+/// An ordinary aggregate registers itself. Of a generic one only the program knows the instances:
+///
+/// ```
+/// use ego::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Event, Serialize, Deserialize)]
+/// enum WalletEvent { Filled { amount: u64 } }
+///
+/// trait Currency: Default + Send + Sync + 'static {
+///     const WALLET: &'static str;
+/// }
+///
+/// #[derive(Aggregate, Default)]
+/// #[aggregate(name = C::WALLET, event = WalletEvent)]
+/// struct Wallet<C: Currency> { amount: u64, currency: C }
+///
+/// #[ego::handlers]
+/// impl<C: Currency> Wallet<C> {
+///     #[apply]
+///     fn apply(&mut self, event: &WalletEvent) {
+///         match event {
+///             WalletEvent::Filled { amount } => self.amount += amount,
+///         }
+///     }
+/// }
+///
+/// #[derive(Default)]
+/// struct Usd;
+/// impl Currency for Usd {
+///     const WALLET: &'static str = "wallet.usd";
+/// }
+///
+/// ego::register!(Wallet<Usd>);
+/// ```
 #[macro_export]
 macro_rules! register {
     ($($aggregate:ty),+ $(,)?) => {

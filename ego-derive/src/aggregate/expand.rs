@@ -2,7 +2,7 @@
 
 use super::attr::Kind;
 use super::model::Aggregate;
-use crate::hygiene::{at, code};
+use crate::hygiene::{at, code, krate_at};
 use crate::location;
 use proc_macro2::TokenStream;
 use quote::quote_spanned;
@@ -29,7 +29,8 @@ pub(super) fn expand(aggregate: &Aggregate<'_>) -> TokenStream {
         None => return TokenStream::new(),
     };
     // Here rustc says that the appliers are missing.
-    let fold = quote_spanned!(at(event.span())=> <Self as #krate::model::Appliers<#event>>::fold(self, event));
+    let nearby = krate_at(krate, event.span());
+    let fold = quote_spanned!(at(event.span())=> <Self as #nearby::model::Appliers<#event>>::fold(self, event));
     let aggregate_impl = aggregate_impl(aggregate, &kind, &code!(#event), &fold);
     let location = location::of(krate, aggregate.keyword);
     let register = (!aggregate.this.is_generic()).then(|| {

@@ -27,3 +27,11 @@ pub(super) fn expand(command: &Command<'_>) -> TokenStream {
         }
     }
 }
+
+/// The errors, and the impl beside them: without it every handler of the command would be refused too. What serde cannot read anyway
+/// gets none.
+pub(super) fn fallback(command: &Command<'_>, errors: TokenStream) -> TokenStream {
+    let hopeless = command.union.is_some() || command.generics.lifetimes().next().is_some();
+    let command = (!hopeless).then(|| expand(command));
+    code!(#errors #command)
+}

@@ -14,13 +14,8 @@ pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     let cx = Ctxt::new();
     let command = Command::read(&cx, input);
     check::check(&cx, &command);
-    let command = expand::expand(&command);
     match cx.finish() {
-        Ok(()) => command,
-        // The impl stays beside the errors: without it every handler of the command would be refused too.
-        Err(mut errors) => {
-            errors.extend(command);
-            errors
-        }
+        Ok(()) => expand::expand(&command),
+        Err(errors) => expand::fallback(&command, errors),
     }
 }

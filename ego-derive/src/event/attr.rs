@@ -3,7 +3,7 @@
 use crate::ctxt::Ctxt;
 use crate::options::{self, Once};
 use crate::symbol::{ALIAS, EVENT, EVENT_OPTIONS, NAME, UPCAST, VERSION};
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream};
 use syn::meta::ParseNestedMeta;
 use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
@@ -17,6 +17,8 @@ pub(super) struct VariantAttrs {
     pub(super) aliases: Vec<LitStr>,
     pub(super) version: Option<(u32, Span)>,
     pub(super) upcasters: Option<Vec<Upcaster>>,
+    /// Whether an `upcast` was refused already.
+    pub(super) unreadable_upcasters: bool,
     /// Serde's options that would change what the variant's content looks like.
     pub(super) serde: Vec<Path>,
 }
@@ -31,7 +33,7 @@ pub(super) struct Upcaster {
 impl VariantAttrs {
     pub(super) fn read(cx: &Ctxt, attrs: &[Attribute]) -> Self {
         let (mut name, mut version, mut upcasters) = (Once::default(), Once::default(), Once::default());
-        let mut aliases = Vec::new();
+        let (mut aliases, mut unreadable_upcasters) = (Vec::new(), false);
         for attr in attrs.iter().filter(|attr| attr.path().is_ident(EVENT)) {
             options::on_item(cx, attr, EVENT_OPTIONS, |key, meta| match key {
                 NAME => name.set(meta, key, options::string(meta, "name = \"…\"")?),
@@ -44,7 +46,7 @@ impl VariantAttrs {
                     version.set(meta, key, options::number(options::value(meta, SHAPE)?, SHAPE)?)
                 }
                 _ => {
-                    let steps = steps(meta)?;
+                    let steps = steps(meta).inspect_err(|_| unreadable_upcasters = true)?;
                     upcasters.set(meta, UPCAST, steps)
                 }
             });
@@ -54,6 +56,7 @@ impl VariantAttrs {
             aliases,
             version: version.get(),
             upcasters: upcasters.get(),
+            unreadable_upcasters,
             serde: serde(attrs, SERDE_ON_VARIANT),
         }
     }
@@ -70,7 +73,10 @@ fn steps(meta: &ParseNestedMeta) -> syn::Result<Vec<Upcaster>> {
     if list.is_empty() {
         return Err(syn::Error::new(meta.path.span(), format!("no upcaster is listed: `{SHAPE}`")));
     }
-    Ok(Punctuated::<Upcaster, Token![,]>::parse_terminated_with(&list, step)?.into_iter().collect())
+    let steps = Punctuated::<Upcaster, Token![,]>::parse_terminated_with(&list, step);
+    // What stands behind a refused step is no mistake of its own.
+    list.parse::<TokenStream>()?;
+    Ok(steps?.into_iter().collect())
 }
 
 fn step(input: ParseStream<'_>) -> syn::Result<Upcaster> {

@@ -1,9 +1,10 @@
 //! The impls of an event enum.
 
 use super::model::{Events, Shape, Variant};
-use crate::hygiene::{at, code};
+use crate::hygiene::{at, code, krate_at};
+use crate::ty;
 use proc_macro2::TokenStream;
-use quote::quote_spanned;
+use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
 
 /// ```text
@@ -17,18 +18,18 @@ use syn::spanned::Spanned;
 ///     }
 ///     fn encode(&self, codec: &AnyCodec) -> Result<Vec<u8>, CodecError> {
 ///         match self {
-///             Self::Opened(payload) => content::<Opened>().encode(codec, payload),
-///             Self::Deposited { .. } => content::<Self>().encode_variant(codec, self),
+///             Self::Opened(payload) => payload::<Opened>().encode(codec, payload),
+///             Self::Deposited { .. } => inline::<Self>().encode(codec, self),
 ///         }
 ///     }
 ///     fn decode(stored: Stored<'_>, codec: &AnyCodec, events: &mut Vec<Self>) -> Result<(), DecodeError> {
 ///         match (index(Self::SCHEMAS, stored), stored.version) {
-///             (0, 1) => events.push(Self::Opened(content::<Opened>().decode(codec, stored)?)),
+///             (0, 1) => events.push(Self::Opened(payload::<Opened>().decode(codec, stored)?)),
 ///             (1, 1) => {
 ///                 let old = old(codec, stored)?;
-///                 last(stored, v1_to_v2(old), events)?
+///                 last::<Self, _>(stored, v1_to_v2(old), events)?
 ///             }
-///             (1, 2) => events.push(content::<Self>().decode_variant(codec, stored, 1)?),
+///             (1, 2) => events.push(inline::<Self>().decode(codec, stored, 1)?),
 ///             _ => return Err(DecodeError::unknown(stored)),
 ///         }
 ///         Ok(())
@@ -143,7 +144,7 @@ fn encoder(events: &Events<'_>, Variant { ident, shape, .. }: &Variant<'_>) -> T
     let content = content(events, shape);
     match shape {
         Shape::Payload { .. } => code!(Self::#ident(payload) => #content.encode(codec, payload),),
-        _ => code!(Self::#ident { .. } => #content.encode_variant(codec, self),),
+        _ => code!(Self::#ident { .. } => #content.encode(codec, self),),
     }
 }
 
@@ -154,7 +155,7 @@ fn decoder(events: &Events<'_>, index: usize, variant: &Variant<'_>) -> TokenStr
     let place = u32::try_from(index).unwrap_or(u32::MAX);
     let read = match shape {
         Shape::Payload { .. } => code!(events.push(Self::#ident(#content.decode(codec, stored)?))),
-        _ => code!(events.push(#content.decode_variant(codec, stored, #place)?)),
+        _ => code!(events.push(#content.decode(codec, stored, #place)?)),
     };
     let older = (1..*newest).zip(0..).map(|(version, skip)| upcasts(events, index, variant, version, skip));
     code!(#(#older)* (#index, #newest) => #read,)
@@ -163,18 +164,18 @@ fn decoder(events: &Events<'_>, index: usize, variant: &Variant<'_>) -> TokenStr
 /// `(1, 1) => { let old = old(codec, stored)?; let old = step(stored, f(old))?; last(stored, g(old), events)? }`: rustc checks that
 /// each step takes what the step before gives, and points at the function when it does not.
 fn upcasts(events: &Events<'_>, index: usize, variant: &Variant<'_>, version: u32, skip: usize) -> TokenStream {
-    let krate = &events.krate;
-    let mut steps = variant.upcasters.iter().skip(skip).peekable();
-    let mut body = code!(let old = #krate::__private::old(codec, stored)?;);
-    while let Some(upcaster) = steps.next() {
-        let step = &upcaster.step;
-        let place = step.span();
-        let old = quote_spanned!(at(place)=> old);
-        let call = quote_spanned!(place=> #step(#old));
-        body.extend(if steps.peek().is_some() {
-            quote_spanned!(at(place)=> let old = #krate::__private::step(stored, #call)?;)
+    let steps = variant.upcasters.get(skip..).unwrap_or_default();
+    let first = steps.first().map_or(events.keyword, |upcaster| upcaster.step.span());
+    let krate = krate_at(&events.krate, first);
+    let mut body = quote_spanned!(at(first)=> let old = #krate::__private::old(codec, stored)?;);
+    for (place, upcaster) in (1..).zip(steps) {
+        let (step, span) = (&upcaster.step, upcaster.step.span());
+        let krate = krate_at(&events.krate, span);
+        let call = quote_spanned!(at(span)=> #step(old));
+        body.extend(if place < steps.len() {
+            quote_spanned!(at(span)=> let old = #krate::__private::step(stored, #call)?;)
         } else {
-            quote_spanned!(at(place)=> #krate::__private::last(stored, #call, events)?)
+            quote_spanned!(at(span)=> #krate::__private::last::<Self, _>(stored, #call, events)?)
         });
     }
     code!((#index, #version) => { #body })
@@ -182,10 +183,15 @@ fn upcasts(events: &Events<'_>, index: usize, variant: &Variant<'_>, version: u3
 
 /// Always the same tokens for one type, so that rustc reports a type that cannot be stored once.
 fn content(events: &Events<'_>, shape: &Shape<'_>) -> TokenStream {
-    let krate = &events.krate;
     match shape {
-        Shape::Payload { ty, .. } => quote_spanned!(at(ty.span())=> #krate::__private::content::<#ty>()),
-        _ => quote_spanned!(at(events.keyword)=> #krate::__private::content::<Self>()),
+        Shape::Payload { ty, .. } => {
+            let krate = krate_at(&events.krate, ty.span());
+            quote_spanned!(at(ty.span())=> #krate::__private::payload::<#ty>())
+        }
+        _ => {
+            let krate = krate_at(&events.krate, events.keyword);
+            quote_spanned!(at(events.keyword)=> #krate::__private::inline::<Self>())
+        }
     }
 }
 
@@ -223,7 +229,7 @@ fn glue(events: &Events<'_>) -> TokenStream {
     };
     for payload in events.payloads() {
         let ty = payload.ty;
-        if events.is_parameter(ty) {
+        if events.is_parameter(ty) || ty::is_unit(ty) {
             continue;
         }
         glue.extend(quote_spanned! {place=>
@@ -265,7 +271,7 @@ fn by_payload(events: &Events<'_>) -> TokenStream {
     let payloads = events.payloads();
     // Each bound stands at its variant: there rustc shows which applier is missing.
     let bounds = payloads.iter().map(|payload| {
-        let ty = payload.ty;
+        let (ty, krate) = (payload.ty, krate_at(krate, payload.paren));
         quote_spanned!(at(payload.paren)=> __A: #krate::model::Apply<#ty>)
     });
     let bounds = events.this.and_where(bounds);
@@ -276,10 +282,18 @@ fn by_payload(events: &Events<'_>) -> TokenStream {
         };
         code!(Self::#ident(payload) => <__A as #krate::model::Apply<#ty>>::apply(state, payload),)
     });
-    // No `#[automatically_derived]`: rustc would call the user's own events a derived detail.
-    quote_spanned! {at(events.keyword)=>
+    // No `#[automatically_derived]`, and the place of the keyword itself: rustc would take the missing applier for a detail of the
+    // derive, and advise to write this impl by hand.
+    let place = events.keyword;
+    let krate = events.krate.to_token_stream().into_iter().map(|mut token| {
+        token.set_span(place);
+        token
+    });
+    let krate: TokenStream = krate.collect();
+    let header = quote_spanned!(place=> #krate::model::AppliedAs<#krate::model::ByPayload, __A>);
+    quote_spanned! {at(place)=>
         #[allow(deprecated)]
-        impl<#(#params,)* __A> #krate::model::AppliedAs<#krate::model::ByPayload, __A> for #this #bounds {
+        impl<#(#params,)* __A> #header for #this #bounds {
             fn apply_to(&self, state: &mut __A) {
                 match self { #(#arms)* }
             }

@@ -37,6 +37,7 @@ pub(super) struct Variant<'i> {
     pub(super) version: u32,
     pub(super) version_span: Span,
     pub(super) upcasters: Vec<Upcaster>,
+    pub(super) unreadable_upcasters: bool,
     pub(super) shape: Shape<'i>,
     pub(super) serde: Vec<Path>,
 }
@@ -147,6 +148,7 @@ impl<'i> Variant<'i> {
             version,
             version_span,
             upcasters: attrs.upcasters.unwrap_or_default(),
+            unreadable_upcasters: attrs.unreadable_upcasters,
             shape,
             serde: attrs.serde,
         }

@@ -13,6 +13,8 @@ use syn::{Attribute, Ident, Meta, Path, Token, Type, parenthesized};
 pub(super) struct BlockAttrs {
     pub(super) krate: Path,
     pub(super) register: Option<Register>,
+    /// Whether the options could be read, so that a missing one is really missing.
+    pub(super) readable: bool,
 }
 
 /// The instances of a generic aggregate that a block registers its commands for.
@@ -23,6 +25,7 @@ pub(super) struct Register {
 
 impl BlockAttrs {
     pub(super) fn read(cx: &Ctxt, options: TokenStream) -> Self {
+        let before = cx.count();
         let (mut krate, mut register) = (Once::default(), Once::default());
         options::in_list(cx, "ego::handlers", options, HANDLERS_OPTIONS, |key, meta| match key {
             CRATE => krate.set(meta, key, krate::path(meta)?),
@@ -31,7 +34,8 @@ impl BlockAttrs {
                 register.set(meta, key, instances)
             }
         });
-        Self { krate: krate.get().unwrap_or_else(krate::default), register: register.get() }
+        let readable = cx.count() == before;
+        Self { krate: krate.get().unwrap_or_else(krate::default), register: register.get(), readable }
     }
 }
 

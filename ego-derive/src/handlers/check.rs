@@ -67,7 +67,7 @@ fn generic_blocks_say_where(cx: &Ctxt, block: &Block<'_>) {
             register.key,
             "this block holds the appliers, so `ego::register!(…)` registers its commands too: remove `register(…)`",
         ),
-        None if block.is_generic() && block.appliers.is_empty() && !block.handlers.is_empty() => cx.error(
+        None if block.readable && block.is_generic() && block.appliers.is_empty() && !block.handlers.is_empty() => cx.error(
             &block.item.generics,
             "a generic aggregate cannot register itself: list the instances, as in `#[ego::handlers(register(Wallet<Usd>))]`",
         ),

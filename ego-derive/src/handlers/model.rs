@@ -4,7 +4,10 @@ use super::attr::{self, BlockAttrs, Register, Role};
 use crate::ctxt::Ctxt;
 use crate::ty::ungroup;
 use proc_macro2::Span;
-use syn::{Attribute, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, PatType, Path, ReturnType, Signature, Type, TypeReference};
+use syn::{
+    Attribute, FnArg, GenericParam, Ident, ImplItem, ImplItemFn, ItemImpl, PatType, Path, ReturnType, Signature, Type,
+    TypeReference,
+};
 
 /// ```text
 /// #[ego::handlers(crate = krate, register(…))]
@@ -13,6 +16,7 @@ use syn::{Attribute, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, PatType, Path
 pub(super) struct Block<'i> {
     pub(super) krate: Path,
     pub(super) register: Option<Register>,
+    pub(super) readable: bool,
     pub(super) item: &'i ItemImpl,
     pub(super) this: &'i Type,
     pub(super) handlers: Vec<Handler<'i>>,
@@ -62,7 +66,7 @@ pub(super) struct Method<'i> {
 
 impl<'i> Block<'i> {
     pub(super) fn read(cx: &Ctxt, attrs: BlockAttrs, item: &'i ItemImpl) -> Self {
-        let BlockAttrs { krate, register } = attrs;
+        let BlockAttrs { krate, register, readable } = attrs;
         let (mut handlers, mut appliers, mut marks) = (Vec::new(), Vec::new(), Vec::new());
         for item in &item.items {
             let attrs = attributes(item);
@@ -75,12 +79,12 @@ impl<'i> Block<'i> {
                 (_, Role::Applier) => cx.error(marks.last(), "`#[apply]` marks a method"),
             }
         }
-        Self { krate, register, item, this: ungroup(&item.self_ty), handlers, appliers, marks }
+        Self { krate, register, readable, item, this: ungroup(&item.self_ty), handlers, appliers, marks }
     }
 
     /// Whether there is more than one type that the block speaks about.
     pub(super) fn is_generic(&self) -> bool {
-        !self.item.generics.params.is_empty()
+        self.item.generics.params.iter().any(|param| !matches!(param, GenericParam::Lifetime(_)))
     }
 }
 

@@ -76,6 +76,8 @@ pub trait PartOf<E> {
 pub trait Form {
     /// Whether one applier takes the enum itself.
     const WHOLE: bool;
+    /// Whole, if this or the other is.
+    type Or<O: Form>: Form;
 }
 
 /// One applier, which takes the event enum.
@@ -88,10 +90,12 @@ pub struct ByPayload;
 
 impl Form for Whole {
     const WHOLE: bool = true;
+    type Or<O: Form> = Self;
 }
 
 impl Form for ByPayload {
     const WHOLE: bool = false;
+    type Or<O: Form> = O;
 }
 
 /// An event that finds its applier in `A`, when the appliers are of this form. Derived with [`Event`].
@@ -104,6 +108,11 @@ impl Form for ByPayload {
 pub trait AppliedAs<F, A> {
     /// Calls the applier.
     fn apply_to(&self, state: &mut A);
+}
+
+// Where the form is not known, because an applier takes no event at all, this one fits: one mistake makes one error.
+impl<E, A> AppliedAs<(), A> for E {
+    fn apply_to(&self, _: &mut A) {}
 }
 
 impl<E, A: Apply<E>> AppliedAs<Whole, A> for E {

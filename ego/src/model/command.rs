@@ -1,8 +1,6 @@
 //! Commands, and who handles them.
 
-use super::{Aggregate, Context, HandlerResult, Rejection, Reply};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use super::{Aggregate, Context, HandlerResult, Rejection, Reply, Storable};
 use std::future::Future;
 
 /// A request to one aggregate. Derive it.
@@ -11,7 +9,7 @@ use std::future::Future;
     label = "not a command",
     note = "add `#[derive(ego::Command)]` to it"
 )]
-pub trait Command: Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait Command: Storable + Send + Sync + 'static {
     /// The registered name: the type's, or `name = …` (I10). Unique among the commands of one aggregate.
     const NAME: &'static str;
 }

@@ -173,7 +173,7 @@ impl<T, X: fmt::Display> Upcast<T> for Result<T, X> {
 /// without a reply), or a `Result` of that. `Via` is found by rustc and tells the two apart.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not what the last upcaster of an event of `{E}` can return",
-    label = "expected `{E}`, a payload of it, `Option`, `Vec` or a tuple of them, or a `Result` of that"
+    label = "expected `{E}`, a payload of it, `Option`, `Vec` or a tuple of them, or a `Result` of that with a reason that is `Display`"
 )]
 pub trait UpcastTo<E, Via> {
     /// Adds the events.
@@ -183,6 +183,7 @@ pub trait UpcastTo<E, Via> {
     fn upcast_to(self, events: &mut Vec<E>) -> Result<(), String>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<E, T: Outcome<E, Reply = ()>> UpcastTo<E, ()> for T {
     fn upcast_to(self, events: &mut Vec<E>) -> Result<(), String> {
         self.record(events);
@@ -190,6 +191,7 @@ impl<E, T: Outcome<E, Reply = ()>> UpcastTo<E, ()> for T {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E, T: Outcome<E, Reply = ()>, X: fmt::Display> UpcastTo<E, Result<(), X>> for Result<T, X> {
     fn upcast_to(self, events: &mut Vec<E>) -> Result<(), String> {
         self.map(|outcome| outcome.record(events)).map_err(|reason| reason.to_string())

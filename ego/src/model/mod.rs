@@ -8,6 +8,7 @@ mod context;
 mod decision;
 mod event;
 mod service;
+mod storable;
 
 pub use aggregate::{Aggregate, AppliedAs, Appliers, Apply, ByPayload, Form, PartOf, Whole};
 pub use command::{Command, HandledBy, Handles};
@@ -15,3 +16,4 @@ pub use context::Context;
 pub use decision::{Decision, HandlerResult, Outcome, Rejection, Reply, emit};
 pub use event::{DecodeError, Event, EventSchema, Stored, Upcast, UpcastTo};
 pub use service::{MissingService, Services};
+pub use storable::Storable;

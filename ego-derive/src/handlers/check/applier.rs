@@ -51,7 +51,7 @@ fn takes_one_event(cx: &Ctxt, applier: &Applier<'_>) {
         Type::Reference(TypeReference { mutability: Some(token), .. }) => {
             cx.error(token, "an applier cannot change the event: the event is a fact and is shared");
         }
-        Type::Reference(TypeReference { lifetime: Some(lifetime), .. }) => {
+        Type::Reference(TypeReference { lifetime: Some(lifetime), .. }) if applier.method.sig.generics.params.is_empty() => {
             cx.error(lifetime, "an applier needs no named lifetimes: leave them out");
         }
         Type::Reference(reference) => {

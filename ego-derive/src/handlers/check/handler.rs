@@ -16,7 +16,9 @@ pub(super) fn check(cx: &Ctxt, handler: &Handler<'_>) {
     signature::is_plain(cx, &handler.method, "a command handler", why);
     takes_self_by_reference(cx, handler);
     takes_a_command(cx, handler);
-    handler.extras.iter().for_each(|(param, extra)| takes_shared_references(cx, param, extra));
+    if !comes_second(handler) {
+        handler.extras.iter().for_each(|(param, extra)| takes_shared_references(cx, handler, param, extra));
+    }
     takes_the_context_once(cx, handler);
     returns_a_nameable_type(cx, handler);
 }
@@ -45,35 +47,46 @@ fn takes_a_command(cx: &Ctxt, handler: &Handler<'_>) {
         Type::ImplTrait(ty) => {
             cx.error(ty, "a command handler cannot be generic: every command is registered as one concrete type")
         }
-        ty if is_context(ty) || matches!(ty, Type::TraitObject(_)) => {
+        ty if comes_second(handler) => {
             cx.error(ty, format_args!("the command comes first, then the context and services: {SHAPE}"));
         }
         ty => match command.reference {
             Some(TypeReference { mutability: Some(token), .. }) => {
                 cx.error(token, format_args!("a command is a fact for its handler: take `{0}` or `&{0}`", show(ty)));
             }
-            Some(TypeReference { lifetime: Some(lifetime), .. }) => {
-                cx.error(lifetime, "a command handler needs no named lifetimes: leave them out");
-            }
-            _ => {}
+            Some(reference) => names_no_lifetime(cx, handler, reference),
+            None => {}
         },
     }
 }
 
-fn takes_shared_references(cx: &Ctxt, param: &PatType, extra: &Extra<'_>) {
+fn takes_shared_references(cx: &Ctxt, handler: &Handler<'_>, param: &PatType, extra: &Extra<'_>) {
     let Extra::Other = extra else { return };
     match ungroup(&param.ty) {
         ty if is_context(ty) => cx.error(ty, "the context is lent to the handler: write `&Context`"),
         Type::Reference(TypeReference { mutability: Some(token), .. }) => {
             cx.error(token, "a handler shares its services with all others: take them by `&`");
         }
-        Type::Reference(TypeReference { lifetime: Some(lifetime), .. }) => {
-            cx.error(lifetime, "a command handler needs no named lifetimes: leave them out");
-        }
+        Type::Reference(reference) => names_no_lifetime(cx, handler, reference),
         ty => {
             let name = show(ty);
             cx.error(ty, format_args!("after the command come `&Context` and services by shared reference: write `&{name}`"));
         }
+    }
+}
+
+/// Whether the first parameter is one of those that come behind the command.
+fn comes_second(handler: &Handler<'_>) -> bool {
+    let first = handler.command.as_ref().map(|command| command.ty);
+    first.is_some_and(|ty| is_context(ty) || matches!(ty, Type::TraitObject(_)))
+}
+
+/// A lifetime that the method declares is refused there.
+fn names_no_lifetime(cx: &Ctxt, handler: &Handler<'_>, reference: &TypeReference) {
+    if let Some(lifetime) = &reference.lifetime
+        && handler.method.sig.generics.params.is_empty()
+    {
+        cx.error(lifetime, "a command handler needs no named lifetimes: leave them out");
     }
 }
 

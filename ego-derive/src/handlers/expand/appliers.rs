@@ -2,7 +2,7 @@
 
 use super::super::model::{Applier, Block};
 use super::method_name;
-use crate::hygiene::{at, code};
+use crate::hygiene::{at, code, krate_at};
 use crate::ty::{same, show};
 use proc_macro2::TokenStream;
 use quote::quote_spanned;
@@ -22,7 +22,7 @@ use syn::spanned::Spanned;
 ///     }
 /// }
 /// ```
-/// The block does not see the variants, so the form of the appliers is found through the type that the first of them takes.
+/// The block does not see the variants, so the form of the appliers is found through the types that they take.
 pub(super) fn appliers(block: &Block<'_>) -> TokenStream {
     let applies = block.appliers.iter().filter_map(|applier| {
         let name = method_name(&applier.method);
@@ -31,9 +31,10 @@ pub(super) fn appliers(block: &Block<'_>) -> TokenStream {
     let applies: Vec<_> = applies.collect();
     let always = block.appliers.iter().find(|applier| applier.method.cfgs.is_empty());
     let Some(first) = always.or(block.appliers.first()).and_then(|applier| applier.event) else { return TokenStream::new() };
-    let krate = &block.krate;
-    let form = form(block, first);
-    let fold = fold(block, &quote_spanned!(at(block.item.impl_token.span)=> #krate::__private::fold::<#form, _, _>(event, self)));
+    let (span, form) = (block.this.span(), forms(block, first));
+    let krate = krate_at(&block.krate, span);
+    let call = quote_spanned!(at(span)=> #krate::__private::fold::<#form, _, _>(event, self));
+    let fold = fold(block, &call);
     let unmixed = unmixed(block);
     code!(#(#applies)* #fold #unmixed)
 }
@@ -85,10 +86,10 @@ fn apply(block: &Block<'_>, applier: &Applier<'_>, event: &Type, body: &TokenStr
 }
 
 fn fold(block: &Block<'_>, body: &TokenStream) -> TokenStream {
-    let (krate, this) = (&block.krate, block.this);
+    let (this, span) = (block.this, block.this.span());
     let (impl_generics, _, where_clause) = block.item.generics.split_for_impl();
-    let events = events(block);
-    quote_spanned! {at(block.item.impl_token.span)=>
+    let (krate, events) = (krate_at(&block.krate, span), events(block));
+    quote_spanned! {at(span)=>
         #[automatically_derived]
         #[allow(deprecated)]
         impl #impl_generics #krate::model::Appliers<#events> for #this #where_clause {
@@ -129,12 +130,23 @@ fn unmixed(block: &Block<'_>) -> TokenStream {
 }
 
 fn events(block: &Block<'_>) -> TokenStream {
-    let (krate, this) = (&block.krate, block.this);
-    code!(<#this as #krate::model::Aggregate>::Event)
+    let (this, span) = (block.this, block.this.span());
+    let krate = krate_at(&block.krate, span);
+    quote_spanned!(at(span)=> <#this as #krate::model::Aggregate>::Event)
+}
+
+/// Whole, if any of the forms is: [`unmixed`] refuses that, and nothing else should.
+fn forms(block: &Block<'_>, first: &Type) -> TokenStream {
+    let krate = &block.krate;
+    let others = block.appliers.iter().filter(|applier| applier.method.cfgs.is_empty()).filter_map(|applier| applier.event);
+    others
+        .filter(|event| !same(event, first))
+        .map(|event| form(block, event))
+        .fold(form(block, first), |all, form| code!(<#all as #krate::model::Form>::Or<#form>))
 }
 
 fn form(block: &Block<'_>, event: &Type) -> TokenStream {
-    let krate = &block.krate;
+    let krate = krate_at(&block.krate, event.span());
     let events = events(block);
     quote_spanned!(at(event.span())=> <#event as #krate::model::PartOf<#events>>::Form)
 }

@@ -2,7 +2,7 @@
 
 use super::super::model::{Block, Extra, Handler, is_context};
 use super::method_name;
-use crate::hygiene::{at, code};
+use crate::hygiene::{at, code, krate_at};
 use crate::ty::same;
 use proc_macro2::TokenStream;
 use quote::quote_spanned;
@@ -25,7 +25,10 @@ pub(super) fn handles(block: &Block<'_>, handler: &Handler<'_>) -> TokenStream {
     let argument = if command.reference.is_some() { code!(&command) } else { code!(command) };
     let context = if handler.extras.is_empty() { code!(_) } else { code!(context) };
     let extras = handler.extras.iter().map(|(_, extra)| match extra {
-        Extra::Service(ty) => quote_spanned!(at(ty.span())=> , #krate::__private::service::<#ty>(context)),
+        Extra::Service(ty) => {
+            let krate = krate_at(krate, ty.span());
+            quote_spanned!(at(ty.span())=> , #krate::__private::service::<#ty>(context))
+        }
         Extra::Context | Extra::Other => code!(, context),
     });
     let wait = handler.method.sig.asyncness.map(|_| code!(.await));

@@ -1,7 +1,7 @@
 //! What the program knows about a block's commands before it runs.
 
 use super::super::model::{Block, Extra, Handler};
-use crate::hygiene::{at, code};
+use crate::hygiene::{at, code, krate_at};
 use crate::location;
 use crate::ty::show;
 use proc_macro2::{Span, TokenStream};
@@ -14,7 +14,7 @@ use syn::spanned::Spanned;
 ///     const COMMAND_0: Entry = command::<Account, Deposit>(Location::new(file!(), 31), &[]);
 ///     const COMMAND_1: Entry = command::<Account, Withdraw>(Location::new(file!(), 35), &[TypeRef::of::<dyn Fraud>()]);
 ///     const _: () = if is_taken(COMMAND_1.name, &[COMMAND_0.name]) { panic!("…") };
-///     inventory::submit! { HandlersDescriptor::of::<Account>(&[COMMAND_0.descriptor, COMMAND_1.descriptor]) }
+///     inventory::submit! { handlers::<Account, Deposit>(&[COMMAND_0.descriptor, COMMAND_1.descriptor]) }
 /// };
 /// ```
 /// A generic block has no list of its instances. With the appliers in it, it implements `Registers` for `ego::register!`; another one
@@ -36,13 +36,19 @@ pub(super) fn register(block: &Block<'_>) -> TokenStream {
         let (name, cfgs) = (constant(index, Span::mixed_site()), &handler.method.cfgs);
         code!(#(#cfgs)* #name.descriptor)
     });
+    // Through a command, if one is always there, so that a type that is no aggregate is told so by its handlers alone.
+    let sure = block.handlers.iter().find(|handler| handler.method.cfgs.is_empty()).and_then(|handler| handler.command.as_ref());
+    let of = match sure.map(|command| command.ty) {
+        Some(command) => code!(#krate::__private::handlers::<#this, #command>),
+        None => code!(#krate::__private::HandlersDescriptor::of::<#this>),
+    };
     code! {
         #[allow(deprecated)]
         const _: () = {
             #(#entries)*
             #(#checks)*
             #krate::__private::inventory::submit! {
-                #krate::__private::HandlersDescriptor::of::<#this>(&[#(#descriptors),*])
+                #of(&[#(#descriptors),*])
             }
         };
     }
@@ -59,7 +65,7 @@ fn entry(block: &Block<'_>, handler: &Handler<'_>) -> Option<TokenStream> {
         Extra::Service(ty) => Some(code!(#krate::__private::TypeRef::of::<#ty>())),
         _ => None,
     });
-    let place = at(command.span());
+    let (place, krate) = (at(command.span()), krate_at(krate, command.span()));
     Some(quote_spanned!(place=> #krate::__private::command::<#this, #command>(#location, &[#(#services),*])))
 }
 
@@ -92,35 +98,31 @@ fn generic(block: &Block<'_>) -> TokenStream {
         let (cfgs, entry) = (&handler.method.cfgs, entry(block, handler)?);
         Some(code!(#(#cfgs)* #entry.descriptor))
     });
-    let commands = code! {
-        const COMMANDS: &'static [#krate::__private::CommandDescriptor] = &[#(#descriptors),*];
-    };
     if !block.appliers.is_empty() {
         return code! {
             #[automatically_derived]
             #[allow(deprecated)]
             impl #impl_generics #krate::__private::Registers for #this #where_clause {
-                #commands
+                const COMMANDS: &'static [#krate::__private::CommandDescriptor] = &[#(#descriptors),*];
             }
         };
     }
     let instances = block.register.iter().flat_map(|register| &register.instances);
     let submits = instances.map(|instance| {
-        quote_spanned! {at(instance.span())=>
-            #krate::__private::inventory::submit! {
-                #krate::__private::HandlersDescriptor::of::<#instance>(<#instance as __Commands>::COMMANDS)
-            }
-        }
+        quote_spanned!(at(instance.span())=> #krate::__private::inventory::submit! { <#instance as __Block>::DESCRIPTOR })
     });
+    let message = format!("`{{Self}}` is not an instance of `{}`", show(block.this));
     code! {
         #[allow(deprecated)]
         const _: () = {
-            trait __Commands {
-                const COMMANDS: &'static [#krate::__private::CommandDescriptor];
+            #[diagnostic::on_unimplemented(message = #message, label = "only instances of this block's type can stand here")]
+            trait __Block {
+                const DESCRIPTOR: #krate::__private::HandlersDescriptor;
             }
             #[automatically_derived]
-            impl #impl_generics __Commands for #this #where_clause {
-                #commands
+            impl #impl_generics __Block for #this #where_clause {
+                const DESCRIPTOR: #krate::__private::HandlersDescriptor =
+                    #krate::__private::HandlersDescriptor::of::<Self>(&[#(#descriptors),*]);
             }
             #(#submits)*
         };

@@ -1,0 +1,15 @@
+use ego::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Event, Serialize, Deserialize)]
+enum AccountEvent {
+    Deposited { amount: u64 },
+}
+
+#[derive(Aggregate, Default)]
+#[aggregate(name = "account", event = AccountEvent)]
+struct Account<'a> {
+    owner: &'a str,
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[ego::handlers]
+fn deposit() {}
+
+fn main() {}

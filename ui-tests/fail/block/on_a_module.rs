@@ -1,0 +1,4 @@
+#[ego::handlers]
+mod account {}
+
+fn main() {}

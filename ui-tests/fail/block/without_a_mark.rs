@@ -1,0 +1,32 @@
+use ego::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Event, Serialize, Deserialize)]
+enum AccountEvent {
+    Deposited { amount: u64 },
+}
+
+#[derive(Aggregate, Default)]
+#[aggregate(name = "account", event = AccountEvent)]
+struct Account {
+    balance: u64,
+}
+
+#[ego::handlers]
+impl Account {
+    #[apply]
+    fn apply(&mut self, event: &AccountEvent) {
+        match event {
+            AccountEvent::Deposited { amount } => self.balance += amount,
+        }
+    }
+}
+
+#[ego::handlers]
+impl Account {
+    fn is_empty(&self) -> bool {
+        self.balance == 0
+    }
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use ego::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Event, Serialize, Deserialize)]
+enum OrderEvent {
+    #[event(name = "order placed")]
+    Placed,
+}
+
+fn main() {}

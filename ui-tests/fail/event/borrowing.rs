@@ -1,0 +1,8 @@
+use ego::prelude::*;
+
+#[derive(Event)]
+enum OrderEvent<'a> {
+    Placed { by: &'a str },
+}
+
+fn main() {}

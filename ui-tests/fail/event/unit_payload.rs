@@ -1,0 +1,8 @@
+use ego::prelude::*;
+
+#[derive(Event)]
+enum OrderEvent {
+    Placed(()),
+}
+
+fn main() {}

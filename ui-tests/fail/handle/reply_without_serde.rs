@@ -1,0 +1,37 @@
+use ego::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Event, Serialize, Deserialize)]
+enum AccountEvent {
+    Deposited { amount: u64 },
+}
+
+#[derive(Command, Serialize, Deserialize)]
+struct Deposit {
+    amount: u64,
+}
+
+#[derive(Aggregate, Default)]
+#[aggregate(name = "account", event = AccountEvent)]
+struct Account {
+    balance: u64,
+}
+
+struct Socket;
+
+#[ego::handlers]
+impl Account {
+    #[apply]
+    fn apply(&mut self, event: &AccountEvent) {
+        match event {
+            AccountEvent::Deposited { amount } => self.balance += amount,
+        }
+    }
+
+    #[handle]
+    fn deposit(&self, _: Deposit) -> Result<Decision<AccountEvent, Socket>, String> {
+        Ok(Decision::nothing().reply(Socket))
+    }
+}
+
+fn main() {}

@@ -1,0 +1,49 @@
+use ego::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Event, Serialize, Deserialize)]
+enum AccountEvent {
+    Deposited { amount: u64 },
+}
+
+#[derive(Command, Serialize, Deserialize)]
+struct Deposit {
+    amount: u64,
+}
+
+#[derive(Command, Serialize, Deserialize)]
+struct CloseTill;
+
+#[derive(Command, Serialize, Deserialize)]
+struct Close;
+
+#[derive(Aggregate, Default)]
+#[aggregate(name = "account", event = AccountEvent)]
+struct Account {
+    balance: u64,
+}
+
+#[ego::handlers]
+impl Account {
+    #[apply]
+    fn apply(&mut self, event: &AccountEvent) {
+        match event {
+            AccountEvent::Deposited { amount } => self.balance += amount,
+        }
+    }
+
+    #[handle]
+    fn deposit(&self, command: Deposit) -> Result<AccountEvent, String> {
+        Ok(AccountEvent::Deposited { amount: command.amount })
+    }
+    #[handle]
+    async fn close(&self, _: Close) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+async fn run(engine: &Engine) {
+    let _ = engine.send::<Account>("acc-1", CloseTill).await;
+}
+
+fn main() {}
