@@ -126,7 +126,7 @@ fn create_store(disk: &dyn Disk, path: &Path, segment_bytes: u64) -> Result<(), 
     let log = path.join(LOG);
     let first = log.join(segment_name(1));
     let (new, format) = (path.join(FORMAT_NEW), path.join(FORMAT_FILE));
-    for left in [first.with_extension("seg.new"), first, new.clone()] {
+    for left in [first, new.clone()] {
         if left.exists() {
             disk.remove(&left).map_err(error::io("removing", &left))?;
         }
