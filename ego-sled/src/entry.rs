@@ -274,6 +274,13 @@ impl Texts {
     }
 }
 
+/// The position that a commit's content says, without reading the rest; `None` for other entries.
+pub(crate) fn commit_position(content: &[u8]) -> Option<u64> {
+    let (kind, rest) = content.split_first()?;
+    let position = rest.get(8..)?.first_chunk()?;
+    (*kind == COMMIT).then_some(u64::from_le_bytes(*position))
+}
+
 const SHORT: &str = "an entry is too short";
 const UNREADABLE: &str = "an entry passes its checksum and cannot be read";
 

@@ -124,7 +124,7 @@ impl Log {
         if header.store != self.store || header.number != number {
             return Err(error::damaged(&path, Some(0), "the segment belongs to another place"));
         }
-        if header.len != len {
+        if header.len != len || len > u64::from(u32::MAX) {
             return Err(error::damaged(&path, Some(len), "the file has another length than it was made with"));
         }
         let segment = Arc::new(Segment { path, file, len });

@@ -29,7 +29,7 @@ use std::thread::{self, JoinHandle};
 /// The futures may be awaited on any executor; on a tokio runtime, reading from the disk happens on its blocking threads.
 #[derive(Clone)]
 pub struct SledStore {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     life: Arc<Life>,
     recovery: Arc<Recovery>,
 }

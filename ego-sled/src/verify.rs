@@ -306,3 +306,31 @@ fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SledStore;
+    use crate::tail::{Layer, LayerStream, Reach};
+
+    #[test]
+    fn an_index_that_is_whole_and_wrong_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(SledStore::options(folder.path()).segment_bytes(4096).open().unwrap());
+        assert_eq!(verify(folder.path()).unwrap().damage, Vec::<String>::new());
+        let store = Folder::existing(&RealDisk, folder.path()).unwrap().store;
+        let reach = Reach { sequence: 0, position: 0, spot: Spot::first(1) };
+        let mut wrong = [Layer::default(), Layer::default(), Layer::default()];
+        let head = Head { revision: 4, position: 4, ..Head::default() };
+        wrong[0].streams.insert(StreamId::new("a", "b").unwrap(), LayerStream { head, ..LayerStream::default() });
+        wrong[1].checkpoints.insert("c".to_owned(), Some(0));
+        wrong[2].marks.push((9, Spot::first(2)));
+        for (layer, about) in wrong.iter_mut().zip(["a/b", "checkpoints", "position 9"]) {
+            layer.reach = Some(reach);
+            let engine = Engine::open(&folder.path().join("index"), 1 << 20).unwrap();
+            Index::open(engine, store).unwrap().apply(layer).unwrap();
+            let damage = verify(folder.path()).unwrap().damage;
+            assert!(damage.iter().any(|damage| damage.contains(about)), "{damage:?}");
+        }
+    }
+}

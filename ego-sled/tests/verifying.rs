@@ -103,3 +103,17 @@ fn a_wrong_index_is_found() {
         assert!(!SledStore::verify(folder.path()).unwrap().damage.is_empty());
     });
 }
+
+#[test]
+fn an_emptied_segment_is_found_by_the_numbers_behind_it() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        store(folder.path()).await;
+        let path = folder.path().join("log/0000000002.seg");
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[64..].fill(0);
+        fs::write(path, bytes).unwrap();
+        let damage = SledStore::verify(folder.path()).unwrap().damage;
+        assert!(damage.iter().any(|damage| damage.contains("0000000003.seg at byte 64")), "{damage:?}");
+    });
+}

@@ -52,7 +52,10 @@ fn takes_a_command(cx: &Ctxt, handler: &Handler<'_>) {
         }
         ty => match command.reference {
             Some(TypeReference { mutability: Some(token), .. }) => {
-                cx.error(token, format_args!("a command is a fact for its handler: take `{0}` or `&{0}`", show(ty)));
+                cx.error(
+                    token,
+                    format_args!("a handler reads its command and does not change it: take `{0}` or `&{0}`", show(ty)),
+                );
             }
             Some(reference) => names_no_lifetime(cx, handler, reference),
             None => {}

@@ -11,7 +11,7 @@ pub(super) fn is_plain(cx: &Ctxt, method: &Method<'_>, what: &str, why_concrete:
         cx.error(token, format_args!("{what} is called at run time: remove `const`"));
     }
     if let Safety::Unsafe(token) = &sig.safety {
-        cx.error(token, format_args!("{what} is called by ego, which keeps no unwritten promises: remove `unsafe`"));
+        cx.error(token, format_args!("{what} is called from safe code: remove `unsafe`"));
     }
     if let Some(abi) = &sig.abi {
         cx.error(abi, format_args!("{what} is an ordinary Rust method: remove `extern`"));
