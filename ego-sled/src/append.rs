@@ -258,7 +258,7 @@ impl Writer {
                 self.done(done, answer, permit);
             }
             Task::Roll { answer } => {
-                let done = self.flush_now().and_then(|()| self.roll(0));
+                let done = self.flush_now().and_then(|()| if self.group.at_start() { Ok(()) } else { self.roll(0) });
                 self.done(done, answer, permit);
             }
         }
@@ -274,21 +274,23 @@ impl Writer {
 
     fn decide(&mut self, commit: Prepared, broken: &mut HashSet<StreamId>) -> Result<Verdict, StoreError> {
         let known = self.hot.load(&self.reader, &commit.stream)?;
-        let head = known.head.clone();
-        let seen = known.commands.contains(&commit.hash);
-        let refused = if head.erased {
+        let refused = if known.head.erased {
             Some(Verdict::Refused(Refusal::Erased))
-        } else if let Some(before) = if seen { self.recorded_before(&commit)? } else { None } {
-            Some(Verdict::Repeated(before))
+        } else if known.commands.contains(&commit.hash) {
+            let head = known.head.clone();
+            match self.recorded_before(&commit)? {
+                Some(before) => Some(Verdict::Repeated(before)),
+                None => refusal(&commit, &head, broken).map(Verdict::Refused),
+            }
         } else {
-            refusal(&commit, &head, broken).map(Verdict::Refused)
+            refusal(&commit, &known.head, broken).map(Verdict::Refused)
         };
         match refused {
             Some(verdict) => {
                 broken.insert(commit.stream);
                 Ok(verdict)
             }
-            None => self.record(commit, head).map(Verdict::Committed),
+            None => self.record(commit).map(Verdict::Committed),
         }
     }
 
@@ -303,14 +305,16 @@ impl Writer {
         self.reader.find_command(&commit.stream, id)
     }
 
-    fn record(&mut self, commit: Prepared, mut head: Head) -> Result<Committed, StoreError> {
-        let Prepared { stream, metadata, codec, reply, places, state, types, hash, encoded, .. } = commit;
+    fn record(&mut self, commit: Prepared) -> Result<Committed, StoreError> {
         // The kind and the two places stand in front of what was encoded.
-        self.make_room(encoded.len() + 17)?;
+        self.make_room(commit.encoded.len() + 17)?;
+        let Prepared { stream, metadata, codec, reply, places, state, types, hash, encoded, .. } = commit;
+        let known = self.hot.load(&self.reader, &stream)?;
+        let head = &mut known.head;
         if places > 0 {
+            self.position += u64::from(places);
             head.revision += u64::from(places);
-            head.position = self.position + u64::from(places);
-            self.position = head.position;
+            head.position = self.position;
         }
         head.commits += 1;
         let (revision, position) = (head.revision, head.position);
@@ -318,8 +322,10 @@ impl Writer {
         if state {
             head.state = Some(place);
         }
+        let head = head.clone();
+        known.commands.insert(hash);
+        self.hot.grow();
         let events = if state { 0 } else { places };
-        self.hot.record(&stream, &head, hash);
         let commit = CommitRef { revision, events, place, command: hash };
         self.effects.push(Effect::Commit { stream, head, commit, types });
         Ok(Committed {
@@ -390,7 +396,7 @@ impl Writer {
 
     fn erase(&mut self, stream: StreamId) -> Result<(), StoreError> {
         self.flush_now()?;
-        let Head { revision, position, erased, .. } = self.hot.load(&self.reader, &stream)?.head;
+        let Head { revision, position, erased, .. } = self.hot.load(&self.reader, &stream)?.head.clone();
         if erased {
             return Ok(());
         }

@@ -165,3 +165,20 @@ fn remove_half_written(folder: &Path) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_sled_was_writing_are_removed_and_no_others() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["snap.000000000000002A.generating", "snap.000000000000002A", "db"] {
+            fs::write(folder.path().join(name), "x").unwrap();
+        }
+        remove_half_written(folder.path()).unwrap();
+        let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["db", "snap.000000000000002A"]);
+    }
+}

@@ -174,7 +174,7 @@ struct BlankWire<'a> {
 
 /// A commit without its places, which the writer decides: this part is encoded where the commit comes from.
 pub(crate) fn encode_commit(commit: &Commit) -> Result<Vec<u8>, postcard::Error> {
-    encode_parts(&commit.stream, &commit.metadata, &commit.codec, &commit.reply, &commit.body)
+    encode_parts(&commit.stream, &commit.metadata, &commit.codec, &commit.reply, &commit.body, commit.size() + 64)
 }
 
 fn encode_parts(
@@ -183,6 +183,7 @@ fn encode_parts(
     codec: &str,
     reply: &[u8],
     body: &Body,
+    capacity: usize,
 ) -> Result<Vec<u8>, postcard::Error> {
     let correlation_id = metadata.correlation_id.as_str();
     let body = match body {
@@ -215,7 +216,7 @@ fn encode_parts(
         reply: Raw(reply),
         body,
     };
-    postcard::to_stdvec(&wire)
+    postcard::to_extend(&wire, Vec::with_capacity(capacity))
 }
 
 /// Puts a commit's content together: the places that were decided, and the part that was encoded before.
@@ -230,7 +231,7 @@ pub(crate) fn write_commit(buffer: &mut Vec<u8>, revision: u64, position: u64, e
 pub(crate) fn write_entry(buffer: &mut Vec<u8>, entry: &Entry) -> Result<(), postcard::Error> {
     let (kind, content) = match entry {
         Entry::Commit(commit) => {
-            let encoded = encode_parts(&commit.stream, &commit.metadata, &commit.codec, &commit.reply, &commit.body)?;
+            let encoded = encode_parts(&commit.stream, &commit.metadata, &commit.codec, &commit.reply, &commit.body, 256)?;
             write_commit(buffer, commit.revision, commit.position, &encoded);
             return Ok(());
         }
@@ -271,6 +272,13 @@ impl Texts {
         }
         text
     }
+}
+
+/// The position that a commit's content says, without reading the rest; `None` for other entries.
+pub(crate) fn commit_position(content: &[u8]) -> Option<u64> {
+    let (kind, rest) = content.split_first()?;
+    let position = rest.get(8..)?.first_chunk()?;
+    (*kind == COMMIT).then_some(u64::from_le_bytes(*position))
 }
 
 const SHORT: &str = "an entry is too short";

@@ -21,6 +21,8 @@ enum Fault {
     Sync,
     /// No file can be created, however often.
     Full,
+    /// After this many, no file can be renamed.
+    Rename(usize),
 }
 
 #[derive(Debug)]
@@ -67,6 +69,9 @@ impl Disk for Shared {
         Ok(Box::new(FaultyFile { disk: Arc::clone(&self.0), file: RealDisk.create(path)? }))
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        if let Fault::Rename(left) = &mut *self.0.fault.lock() {
+            *left = left.checked_sub(1).ok_or_else(broken)?;
+        }
         RealDisk.rename(from, to)
     }
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -352,5 +357,37 @@ fn in_the_buffered_mode_a_hole_before_later_groups_is_a_torn_tail() {
         add(&store, "2").await.unwrap();
         drop(store);
         assert_eq!(seen(&options(dead.path(), &disk).open().unwrap()).await, ["1", "2"]);
+    });
+}
+
+#[test]
+fn a_compaction_that_fails_after_any_segment_is_harmless() {
+    run(async {
+        for renames in 0..4 {
+            let folder = tempfile::tempdir().unwrap();
+            let disk = FaultyDisk::new();
+            let store = options(folder.path(), &disk).open().unwrap();
+            let erased = StreamId::new("account", "a").unwrap();
+            for number in 0..70 {
+                add(&store, &number.to_string()).await.unwrap();
+            }
+            store.append(vec![commit("b", "b", Expected::Any)]).await.unwrap();
+            store.erase(&erased).await.unwrap();
+            // Ends the segment, so that the compaction itself makes no new one.
+            crate::compact::end_segment(&store.shared).await.unwrap();
+            disk.next(Fault::Rename(renames));
+            assert!(store.compact().await.is_err());
+            disk.next(Fault::None);
+            assert_eq!(seen(&store).await, ["b"]);
+            drop(store);
+            std::fs::remove_dir_all(folder.path().join("index")).unwrap();
+            let store = options(folder.path(), &disk).open().unwrap();
+            assert_eq!(seen(&store).await, ["b"]);
+            assert_eq!(store.head().await.unwrap(), Position::new(71));
+            assert!(store.compact().await.unwrap().segments > 0);
+            drop(store);
+            std::fs::remove_dir_all(folder.path().join("index")).unwrap();
+            assert_eq!(seen(&options(folder.path(), &disk).open().unwrap()).await, ["b"]);
+        }
     });
 }

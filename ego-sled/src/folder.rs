@@ -29,8 +29,15 @@ impl Folder {
     /// Locks the folder and reads its format; creates the store when there is none yet.
     pub(crate) fn open(disk: &dyn Disk, path: &Path, segment_bytes: u64) -> Result<Self, StoreError> {
         create(disk, path)?;
-        refuse_others(disk, path)?;
-        let lock = lock(path)?;
+        // A folder of other things gets no lock file. One that has it is looked at under the lock: somebody may be creating the store.
+        let lock = if path.join(LOCK).exists() {
+            let lock = lock(path)?;
+            refuse_others(disk, path)?;
+            lock
+        } else {
+            refuse_others(disk, path)?;
+            lock(path)?
+        };
         let format = path.join(FORMAT_FILE);
         if !format.exists() {
             create_store(disk, path, segment_bytes)?;
@@ -59,11 +66,13 @@ fn create(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
     if path.is_dir() {
         return Ok(());
     }
+    let missing: Vec<_> = path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()).collect();
     disk.create_folder(path).map_err(error::io("creating", path))?;
-    match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        Some(parent) => disk.sync_folder(parent).map_err(error::io("syncing", parent)),
-        None => disk.sync_folder(Path::new(".")).map_err(error::io("syncing", path)),
+    for folder in missing.into_iter().rev() {
+        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        disk.sync_folder(parent).map_err(error::io("syncing", parent))?;
     }
+    Ok(())
 }
 
 /// A folder without FORMAT may hold what a creation leaves that was cut short, and nothing else.
@@ -126,7 +135,7 @@ fn create_store(disk: &dyn Disk, path: &Path, segment_bytes: u64) -> Result<(), 
     let log = path.join(LOG);
     let first = log.join(segment_name(1));
     let (new, format) = (path.join(FORMAT_NEW), path.join(FORMAT_FILE));
-    for left in [first.with_extension("seg.new"), first, new.clone()] {
+    for left in [first, new.clone()] {
         if left.exists() {
             disk.remove(&left).map_err(error::io("removing", &left))?;
         }

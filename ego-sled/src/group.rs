@@ -81,6 +81,11 @@ impl GroupWriter {
         u64::from(self.spot.offset) + room <= self.segment.len
     }
 
+    /// Whether nothing was written to the segment yet.
+    pub(crate) fn at_start(&self) -> bool {
+        self.spot == Spot::first(self.spot.segment)
+    }
+
     /// Goes on in the next segment. Nothing may be gathered.
     pub(crate) fn roll(&mut self, content: usize) -> Result<(), StoreError> {
         // What the next segment holds says that this one is durable.
@@ -92,7 +97,6 @@ impl GroupWriter {
         let number = self.spot.segment + 1;
         let needed = SEGMENT_HEADER as u64 + record::group_room(ENTRY_HEADER + content);
         if self.log.last() < number || self.log.segment(number)?.len < needed {
-            self.log.remove_unfinished()?;
             self.log.create(number, self.segment_bytes.max(needed))?;
         }
         self.segment = self.log.segment(number)?;

@@ -1,11 +1,13 @@
 //! What the writer keeps in memory of the streams that it worked on lately: where they stand, and which command ids they know. With
 //! it, deciding a commit to a busy stream reads nothing.
 
+use crate::hash::Table;
 use crate::key::Head;
 use crate::read::Reader;
 use ego::message::StreamId;
 use ego::store::StoreError;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Numbers that are hashes already.
@@ -30,16 +32,29 @@ pub(crate) struct HotStream {
     pub(crate) commands: HashSet<u64, BuildHasherDefault<AsIs>>,
 }
 
+/// About how many bytes a command id takes.
+const COMMAND_WEIGHT: usize = 12;
+
 impl HotStream {
+    fn read(reader: &Reader, stream: &StreamId) -> Result<Self, StoreError> {
+        let mut known = Self { head: reader.head(stream)?.unwrap_or_default(), ..Self::default() };
+        if known.head.commits > 0 {
+            reader.commands(stream, |hash| {
+                known.commands.insert(hash);
+            })?;
+        }
+        Ok(known)
+    }
+
     fn weight(&self) -> usize {
-        300 + self.commands.len() * 12
+        300 + self.commands.len() * COMMAND_WEIGHT
     }
 }
 
 /// Two generations: what is used moves into the young one; when that is full, the old one is forgotten.
 pub(crate) struct Hot {
-    young: HashMap<StreamId, HotStream>,
-    old: HashMap<StreamId, HotStream>,
+    young: Table<StreamId, HotStream>,
+    old: Table<StreamId, HotStream>,
     /// How many bytes the young ones take, about.
     weight: usize,
     limit: usize,
@@ -47,37 +62,27 @@ pub(crate) struct Hot {
 
 impl Hot {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { young: HashMap::new(), old: HashMap::new(), weight: 0, limit: limit / 2 }
+        Self { young: Table::default(), old: Table::default(), weight: 0, limit: limit / 2 }
     }
 
     /// The stream, read from what is published unless it is here.
-    pub(crate) fn load(&mut self, reader: &Reader, stream: &StreamId) -> Result<&HotStream, StoreError> {
-        if !self.young.contains_key(stream) {
-            let known = match self.old.remove(stream) {
-                Some(known) => known,
-                None => {
-                    let mut known = HotStream { head: reader.head(stream)?.unwrap_or_default(), ..HotStream::default() };
-                    if known.head.commits > 0 {
-                        reader.commands(stream, |hash| {
-                            known.commands.insert(hash);
-                        })?;
-                    }
-                    known
-                }
-            };
-            self.weight += known.weight();
-            self.young.insert(stream.clone(), known);
+    pub(crate) fn load(&mut self, reader: &Reader, stream: &StreamId) -> Result<&mut HotStream, StoreError> {
+        match self.young.entry(stream.clone()) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(place) => {
+                let known = match self.old.remove(stream) {
+                    Some(known) => known,
+                    None => HotStream::read(reader, stream)?,
+                };
+                self.weight += known.weight();
+                Ok(place.insert(known))
+            }
         }
-        Ok(self.young.entry(stream.clone()).or_default())
     }
 
-    /// A commit was decided to a stream that was loaded.
-    pub(crate) fn record(&mut self, stream: &StreamId, head: &Head, command: u64) {
-        if let Some(known) = self.young.get_mut(stream) {
-            known.head.clone_from(head);
-            known.commands.insert(command);
-            self.weight += 12;
-        }
+    /// A commit was decided to a stream that is here.
+    pub(crate) fn grow(&mut self) {
+        self.weight += COMMAND_WEIGHT;
     }
 
     /// The head of a stream that was loaded changed.

@@ -2,6 +2,7 @@
 //! how far it goes, off the hot path. Lost or damaged, it is rebuilt (`recover.rs`).
 
 use crate::engine::{Changes, Engine, Table};
+use crate::error;
 use crate::key::{self, Chunk, CommitRef, INDEX_FORMAT, Meta, StreamEntry};
 use crate::options::Durability;
 use crate::shared::Shared;
@@ -18,7 +19,7 @@ const RECENT: usize = 32;
 /// The most commits in a chunk: it stays below the size from which sled keeps values in files of their own.
 const CHUNK: usize = 160;
 /// How much waits, at most, before it is applied.
-pub(crate) const LAYER_WEIGHT: usize = 16 << 10;
+pub(crate) const LAYER_WEIGHT: usize = if cfg!(test) { 256 } else { 16 << 10 };
 /// How long it waits, at most.
 const LAYER_AGE: Duration = Duration::from_secs(1);
 /// How often what was applied is made durable.
@@ -196,6 +197,7 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
 // 4. drop the layer. Readers find it in the layer until after 3. A crash at any time leaves the index at the end of some batch.
 /// What the indexer's thread does until the writer is done.
 pub(crate) fn run(shared: &Shared, index: &Index) {
+    let _watch = Watch(shared);
     let mut flushed = Instant::now();
     let mut unflushed = false;
     loop {
@@ -222,5 +224,69 @@ pub(crate) fn run(shared: &Shared, index: &Index) {
         if done {
             return;
         }
+    }
+}
+
+/// Tells the writer of an indexer that panicked: it would wait for room for ever.
+struct Watch<'a>(&'a Shared);
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.indexing.fail(&error::gone("indexing"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::Head;
+    use crate::log::Spot;
+    use crate::tail::Reach;
+
+    fn open(folder: &std::path::Path) -> Result<Index, String> {
+        Engine::open(folder, 1 << 20).and_then(|engine| Index::open(engine, 7))
+    }
+
+    #[test]
+    fn an_index_that_lost_or_changed_a_key_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let stream = StreamId::new("account", "a").unwrap();
+        let changes: [Changes; 4] = [
+            vec![(key::stream(&stream), None)],
+            vec![(key::mark(1), Some(encode(&Spot::first(2)).unwrap()))],
+            vec![(key::consumer("extra"), Some(encode(&1_u64).unwrap()))],
+            vec![(key::META.to_vec(), None)],
+        ];
+        for change in changes {
+            let index = open(folder.path()).unwrap();
+            let mut layer = Layer::default();
+            let head = Head { revision: 1, position: 1, commits: 1, ..Head::default() };
+            layer.streams.insert(stream.clone(), LayerStream { head, ..LayerStream::default() });
+            layer.marks.push((1, Spot::first(1)));
+            layer.reach = Some(Reach { sequence: 1, position: 1, spot: Spot::first(1) });
+            index.apply(&layer).unwrap();
+            index.apply(&layer).unwrap();
+            let meta = index.meta();
+            assert_eq!(meta.keys, 2);
+            drop(index);
+            let index = open(folder.path()).unwrap();
+            assert_eq!(index.meta(), meta);
+            index.table().apply(change.clone()).unwrap();
+            drop(index);
+            assert!(open(folder.path()).is_err(), "{change:?}");
+            Engine::remove(folder.path()).unwrap();
+        }
+        assert!(open(folder.path()).is_ok());
+    }
+
+    #[test]
+    fn an_index_that_failed_is_not_used_again() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(open(folder.path()).unwrap().table().unreadable());
+        assert!(open(folder.path()).is_err());
+        Engine::remove(folder.path()).unwrap();
+        assert!(open(folder.path()).is_ok());
     }
 }

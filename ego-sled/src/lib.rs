@@ -11,6 +11,7 @@
 //! (one thread writes), then `recover.rs` (what opening does), `tail.rs` and `index.rs` (how readers find things).
 
 mod append;
+mod compact;
 mod engine;
 mod entry;
 mod error;
@@ -18,6 +19,7 @@ mod error;
 mod faults;
 mod folder;
 mod group;
+mod hash;
 mod hot;
 mod index;
 mod io;
@@ -31,7 +33,10 @@ mod shared;
 mod snapshot;
 mod store;
 mod tail;
+mod verify;
 
+pub use compact::Compaction;
 pub use options::{Durability, Options};
 pub use recover::Recovery;
 pub use store::SledStore;
+pub use verify::Verification;

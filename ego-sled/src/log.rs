@@ -124,7 +124,7 @@ impl Log {
         if header.store != self.store || header.number != number {
             return Err(error::damaged(&path, Some(0), "the segment belongs to another place"));
         }
-        if header.len != len {
+        if header.len != len || len > u64::from(u32::MAX) {
             return Err(error::damaged(&path, Some(len), "the file has another length than it was made with"));
         }
         let segment = Arc::new(Segment { path, file, len });
@@ -146,6 +146,17 @@ impl Log {
         create_segment(&*self.disk, &self.folder, SegmentHeader { number, store: self.store, len })?;
         self.reopen(number);
         self.last.fetch_max(number, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Puts a new file in a segment's place; whoever reads the old one goes on with that.
+    pub(crate) fn replace(
+        &self,
+        header: SegmentHeader,
+        write: impl FnOnce(&dyn DiskFile) -> std::io::Result<()>,
+    ) -> Result<(), StoreError> {
+        make_segment(&*self.disk, &self.folder, header.number, write)?;
+        self.reopen(header.number);
         Ok(())
     }
 
@@ -243,15 +254,30 @@ pub(crate) fn segment_name(number: u32) -> String {
     format!("{number:010}.seg")
 }
 
+pub(crate) fn create_segment(disk: &dyn Disk, folder: &Path, header: SegmentHeader) -> Result<(), StoreError> {
+    make_segment(disk, folder, header.number, |file| {
+        file.write_all_at(&header.encode(), 0)?;
+        write_zeros(file, SEGMENT_HEADER as u64, header.len)
+    })
+}
+
 // 1. everything into a file of another name  2. sync it  3. give it its name  4. sync the folder. A crash before 3 leaves a file that
 // opening removes; after 3 the segment is whole, whether or not its name survives.
-pub(crate) fn create_segment(disk: &dyn Disk, folder: &Path, header: SegmentHeader) -> Result<(), StoreError> {
-    let path = folder.join(segment_name(header.number));
+fn make_segment(
+    disk: &dyn Disk,
+    folder: &Path,
+    number: u32,
+    write: impl FnOnce(&dyn DiskFile) -> std::io::Result<()>,
+) -> Result<(), StoreError> {
+    let path = folder.join(segment_name(number));
     let new = path.with_extension("seg.new");
     let make = || {
+        match disk.remove(&new) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let file = disk.create(&new)?;
-        file.write_all_at(&header.encode(), 0)?;
-        write_zeros(&*file, SEGMENT_HEADER as u64, header.len)?;
+        write(&*file)?;
         file.sync_all()?;
         disk.rename(&new, &path)?;
         disk.sync_folder(folder)

@@ -1,7 +1,7 @@
 //! Reading: what the tail and the index know of streams, and what the log holds of them. Nothing here sees a group before it is
 //! durable: the tail is told of it only then.
 
-use crate::entry::{Entry, RecordedCommit, Texts, read_entry};
+use crate::entry::{self, Entry, RecordedCommit, Texts, read_entry};
 use crate::error;
 use crate::index::Index;
 use crate::key::{self, Chunk, CommitRef, Head, StreamEntry};
@@ -350,8 +350,11 @@ impl Reader {
             if end > reached {
                 scanned += header.room();
                 for entry in Entries::of(&body) {
-                    let entry = read_entry(&entry.map_err(bad)?.content, &mut texts).map_err(bad)?;
-                    let Entry::Commit(commit) = entry else { continue };
+                    let content = entry.map_err(bad)?.content;
+                    if entry::commit_position(&content).is_none_or(|position| position <= reached) {
+                        continue;
+                    }
+                    let Entry::Commit(commit) = read_entry(&content, &mut texts).map_err(bad)? else { continue };
                     if commit.position <= reached || commit.places() == 0 {
                         continue;
                     }
@@ -470,4 +473,81 @@ pub(crate) fn events_of(commit: RecordedCommit) -> Vec<RecordedEvent> {
         })
     });
     events.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SledStore;
+    use ego::message::{Expected, Metadata};
+    use ego::store::{Commit, NewEvent, Store, Verdict};
+
+    fn one(stream: &StreamId, id: &str) -> Commit {
+        let event = NewEvent { name: "e".into(), version: 1, payload: "x".into(), tags: vec![] };
+        Commit {
+            stream: stream.clone(),
+            expected: Expected::Any,
+            metadata: Arc::new(Metadata::new(CommandId::new(id).unwrap(), "c", jiff::Timestamp::UNIX_EPOCH)),
+            codec: "json".into(),
+            body: Body::Events(vec![event]),
+            reply: "".into(),
+        }
+    }
+
+    /// A layer is in the index before it leaves the tail: who reads in between finds it in both.
+    #[tokio::test]
+    async fn what_is_in_the_tail_and_in_the_index_is_read_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SledStore::options(folder.path()).segment_bytes(1 << 16).open().unwrap();
+        let stream = StreamId::new("account", "a").unwrap();
+        let fill = async |from: u64, to: u64| {
+            for number in from..to {
+                let verdicts = store.append(vec![one(&stream, &number.to_string())]).await.unwrap();
+                assert!(matches!(verdicts[0], Verdict::Committed(_)));
+            }
+        };
+        let (mut all, shared) = (0, &store.shared);
+        for count in [5, 20, 40, 3] {
+            fill(all, all + count).await;
+            all += count;
+            // What the indexer does, stopped before it drops the layer.
+            let layer = shared.tail.write().freeze();
+            if let Some(layer) = layer {
+                shared.index().unwrap().apply(&layer).unwrap();
+            }
+            fill(all, all + 2).await;
+            all += 2;
+            for direction in [Direction::Forwards, Direction::Backwards] {
+                let page = store.read_stream(&stream, None, direction, 1000).await.unwrap();
+                let mut revisions: Vec<u64> = page.items.iter().map(|event| event.revision.get()).collect();
+                if direction == Direction::Backwards {
+                    revisions.reverse();
+                }
+                assert_eq!(revisions, (1..=all).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    /// The indexer takes over every few commits meanwhile.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_moves_into_the_index_is_found_at_every_moment() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SledStore::options(folder.path()).segment_bytes(1 << 16).open().unwrap();
+        let stream = StreamId::new("account", "a").unwrap();
+        let mut last = None;
+        for round in 0..400_u64 {
+            let batch: Vec<_> = (0..10).map(|number| one(&stream, &format!("{round}-{number}"))).collect();
+            let verdicts = store.append(batch).await.unwrap();
+            let Some(Verdict::Committed(done)) = verdicts.last() else { panic!("{verdicts:?}") };
+            assert_eq!(done.revision, Revision::after(last, 10));
+            last = done.revision;
+            assert_eq!(store.stream_head(&stream).await.unwrap().unwrap().revision, last);
+            let from = Revision::new((round * 10).saturating_sub(300) + 1);
+            let page = store.read_stream(&stream, from, Direction::Forwards, 400).await.unwrap();
+            assert_eq!(page.items.last().map(|event| event.revision), last);
+            let found = store.find_command(&stream, &CommandId::new(format!("{round}-0")).unwrap()).await.unwrap();
+            assert!(found.is_some(), "round {round}");
+        }
+        assert!(store.shared.index().unwrap().meta().sequence > 300, "nothing was applied meanwhile");
+    }
 }

@@ -182,7 +182,13 @@ impl GroupHeader {
             body_len: u32_at(bytes, 44),
             body_crc: u32_at(bytes, 48),
         };
-        if header.store == store { Ok(header) } else { Err("a group belongs to another store") }
+        if header.store != store {
+            return Err("a group belongs to another store");
+        }
+        if header.sequence == 0 || header.position.checked_add(u64::from(header.positions)).is_none() {
+            return Err("a group has an impossible number");
+        }
+        Ok(header)
     }
 
     /// How much room the group takes, up to where the next one may begin.

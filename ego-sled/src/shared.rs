@@ -30,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) indexing: Indexing,
     /// The segment that is written to.
     pub(crate) active: AtomicU32,
+    /// Held by a compaction.
+    pub(crate) compacting: Mutex<()>,
 }
 
 impl Shared {
@@ -45,6 +47,7 @@ impl Shared {
             queue: Queue::default(),
             room: Arc::new(Semaphore::new(ROOM_KIB)),
             indexing: Indexing::default(),
+            compacting: Mutex::new(()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The store: its life – opened, shared, closed – and the contract, each method handed to the file that knows it.
 
 use crate::append::{self, MAX_COMMIT_BYTES, Prepared, Task, Writer, ask};
+use crate::compact::{self, Compaction};
 use crate::error;
 use crate::folder::Folder;
 use crate::group::GroupWriter;
@@ -9,6 +10,7 @@ use crate::options::{Durability, Options};
 use crate::read::Reader;
 use crate::recover::{Recovery, recover};
 use crate::shared::Shared;
+use crate::verify::{self, Verification};
 use async_trait::async_trait;
 use ego::message::{CommandId, Position, Revision, StreamId};
 use ego::store::{
@@ -17,7 +19,7 @@ use ego::store::{
 };
 use parking_lot::Mutex;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -27,7 +29,7 @@ use std::thread::{self, JoinHandle};
 /// The futures may be awaited on any executor; on a tokio runtime, reading from the disk happens on its blocking threads.
 #[derive(Clone)]
 pub struct SledStore {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     life: Arc<Life>,
     recovery: Arc<Recovery>,
 }
@@ -79,6 +81,31 @@ impl SledStore {
     #[must_use]
     pub fn recovery(&self) -> &Recovery {
         &self.recovery
+    }
+
+    /// Checks a store that nobody has open: every sum, number and place of the log, and the index against it. Changes nothing; copies the
+    /// index to the system's folder for temporary files meanwhile. Blocks until all was read.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open) for what keeps it from looking: the lock, FORMAT, the operating system. Damage is no error but what
+    /// [`Verification::damage`] lists.
+    pub fn verify(folder: impl AsRef<Path>) -> Result<Verification, StoreError> {
+        verify::verify(folder.as_ref())
+    }
+
+    /// Takes the bytes of erased streams and of deleted events off the disk; until then they are there, though nothing reads them.
+    /// Revisions and positions do not change; reading and writing go on meanwhile. Reads the whole log, and writes again the segments
+    /// that hold such bytes. (The index and a file system's own copies are not looked after.)
+    ///
+    /// # Errors
+    /// [`StoreError`] when something cannot be read or written; what was done until then stays done, and doing it again is safe.
+    pub async fn compact(&self) -> Result<Compaction, StoreError> {
+        compact::end_segment(&self.shared).await?;
+        self.reading(|reader| {
+            let _one_at_a_time = reader.shared.compacting.lock();
+            compact::compact(&reader.shared)
+        })
+        .await
     }
 
     pub(crate) fn start(options: Options) -> Result<Self, StoreError> {

@@ -2,11 +2,12 @@
 //! the indexer freezes it, applies it, and drops it. Readers look into live, frozen, index, in this order, so that whatever moves
 //! down meanwhile is found at least once; the ordinals of commits tell what was found twice.
 
+use crate::hash::Table;
 use crate::key::{CommitRef, Head};
 use crate::log::Spot;
 use ego::message::{Position, StreamId};
 use ego::store::EventType;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// How many bytes of the log stand between two marks, at least.
@@ -39,7 +40,7 @@ pub(crate) struct Reach {
 /// Some groups in a row, as the index will know them.
 #[derive(Debug, Default)]
 pub(crate) struct Layer {
-    pub(crate) streams: HashMap<StreamId, LayerStream>,
+    pub(crate) streams: Table<StreamId, LayerStream>,
     /// Positions, each the first of the group that begins at the spot.
     pub(crate) marks: Vec<(u64, Spot)>,
     pub(crate) types: Vec<EventType>,

@@ -1,5 +1,7 @@
 //! I2 under kill -9: a child process appends until it is killed; everything that it was told is recorded is there, whole.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 mod common;
 
 use common::*;

@@ -1,5 +1,7 @@
 //! Who may open a store, what a folder must look like, and what is left untouched.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 mod common;
 
 use common::*;

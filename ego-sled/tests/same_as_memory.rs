@@ -1,6 +1,8 @@
 //! The store in memory says what the contract means; this one must say the same, whatever is asked of it in whatever order, also
 //! after it was opened again or lost its index.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 mod common;
 
 use bytes::Bytes;

@@ -67,7 +67,7 @@ pub(super) struct Cell<A: Aggregate> {
     inner: Mutex<Inner<A>>,
     /// One permit for each command that may still be queued.
     pub(super) slots: Semaphore,
-    /// When a command last came, in milliseconds since the engine's start.
+    /// When the aggregate was last used, in milliseconds since the engine's start.
     last_used: AtomicU64,
 }
 
@@ -98,7 +98,7 @@ impl<A: Aggregate> Cell<A> {
 
     /// Queues a command, and runs the aggregate if nobody does. A retired cell gives the command back.
     pub(super) fn submit(self: &Arc<Self>, job: Box<dyn Job<A>>) -> Result<(), Box<dyn Job<A>>> {
-        self.last_used.store(self.shared.uptime(), Ordering::Relaxed);
+        self.touch();
         let mut inner = self.inner.lock();
         if inner.retired {
             return Err(job);
@@ -126,6 +126,11 @@ impl<A: Aggregate> Cell<A> {
     pub(super) fn queued(&self) -> usize {
         let inner = self.inner.lock();
         inner.queue.len() + inner.again.len()
+    }
+
+    /// Counts as used now.
+    pub(super) fn touch(&self) {
+        self.last_used.store(self.shared.uptime(), Ordering::Relaxed);
     }
 
     /// Whether no command came since then.

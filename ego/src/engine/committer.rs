@@ -29,7 +29,7 @@ pub(super) struct Lineage {
     /// Entries that are not answered yet.
     pending: AtomicUsize,
     settled: Notify,
-    /// The sender's own command ids among them.
+    /// The command ids among them.
     ids: Mutex<HashSet<CommandId>>,
 }
 
@@ -82,7 +82,7 @@ pub(super) enum Want {
 struct Entry {
     want: Want,
     lineage: Arc<Lineage>,
-    /// The sender's own command id.
+    /// Of what is to be recorded.
     id: Option<CommandId>,
     cost: u32,
     answer: Answer,
@@ -108,7 +108,6 @@ struct Queue {
 }
 
 /// Room that was reserved for one entry.
-#[derive(Default)]
 pub(super) struct Room(u32);
 
 impl Committer {
@@ -136,15 +135,12 @@ impl Committer {
     /// Takes an entry; the answer comes after those of all entries before it.
     ///
     /// The caller pushes the entries of one lineage in the order in which they were decided.
-    pub(super) fn push(
-        self: &Arc<Self>,
-        want: Want,
-        lineage: &Arc<Lineage>,
-        id: Option<CommandId>,
-        Room(cost): Room,
-        answer: Answer,
-    ) {
+    pub(super) fn push(self: &Arc<Self>, want: Want, lineage: &Arc<Lineage>, Room(cost): Room, answer: Answer) {
         lineage.pending.fetch_add(1, Ordering::AcqRel);
+        let id = match &want {
+            Want::Record(commit) => Some(commit.metadata.command_id.clone()),
+            Want::Settle => None,
+        };
         if let Some(id) = &id {
             lineage.ids.lock().insert(id.clone());
         }

@@ -30,7 +30,8 @@ pub enum CommandError<E> {
         command_id: CommandId,
         /// Its time.
         after: Duration,
-        /// Set when the handler had decided already: the commit may still be recorded.
+        /// Set when the handler had decided already: the commit may still be recorded. Also set when the sender gave the command id
+        /// and the store had not been asked yet whether the command was recorded under it before.
         recorded_unknown: bool,
     },
     /// The handler or an applier panicked. The aggregate is loaded anew for the next command.

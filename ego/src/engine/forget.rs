@@ -1,6 +1,7 @@
 //! Commands that nobody waits for: bounded, and their failures can be heard.
 
 use super::send::Sending;
+use super::shared::Gate;
 use crate::message::CommandId;
 use std::fmt;
 use std::sync::Arc;
@@ -62,9 +63,8 @@ impl<R: Send + 'static, E: fmt::Debug + fmt::Display + Send + Sync + 'static> Se
     /// [`ForgetError`] when it was not taken; nothing happened then.
     pub fn and_forget(mut self) -> Result<CommandId, ForgetError> {
         let shared = &self.engine.inner.shared;
-        if shared.gate.is_closed() {
-            return Err(ForgetError::Stopped);
-        }
+        // Taken from here on: `stop` waits for it.
+        let pass = Gate::enter(shared).ok_or(ForgetError::Stopped)?;
         let limit = shared.limits.forgotten;
         let permit =
             Arc::clone(&self.engine.inner.forgotten).try_acquire_owned().map_err(|_| ForgetError::Overloaded { limit })?;
@@ -72,7 +72,7 @@ impl<R: Send + 'static, E: fmt::Debug + fmt::Display + Send + Sync + 'static> Se
             Some(id) => CommandId::new(id)?,
             None => shared.ids.next(),
         };
-        self.options.command_id = Some(command_id.clone().into());
+        (self.options.command_id, self.options.pass) = (Some(command_id.clone().into()), Some(pass));
         let (failures, id, command) = (self.engine.inner.failures.clone(), command_id.clone(), self.command);
         let outcome = (self.start)(self.options);
         shared.runtime.spawn(async move {

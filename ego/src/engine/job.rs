@@ -25,20 +25,25 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// Who has the last word on whether a command takes effect: the aggregate that decided, or the sender who gave up.
-#[derive(Default)]
 pub(super) struct Ticket(AtomicU8);
 
 impl Ticket {
     const OPEN: u8 = 0;
-    const DECIDED: u8 = 1;
+    /// The commit may be under way, or the command may have been recorded before.
+    const UNCERTAIN: u8 = 1;
     const ABANDONED: u8 = 2;
+
+    /// Under an id that its sender gave, a command may have been recorded before, until the store says that it was not.
+    pub(super) fn new(own_id: bool) -> Self {
+        Self(AtomicU8::new(if own_id { Self::UNCERTAIN } else { Self::OPEN }))
+    }
 
     /// The aggregate is about to commit; false when the sender gave up before.
     fn decide(&self) -> bool {
-        self.settle_as(Self::DECIDED)
+        self.settle_as(Self::UNCERTAIN)
     }
 
-    /// The sender gives up; false when the commit may be under way.
+    /// The sender gives up; false when the command may be recorded all the same.
     pub(super) fn abandon(&self) -> bool {
         self.settle_as(Self::ABANDONED)
     }
@@ -50,9 +55,9 @@ impl Ticket {
         }
     }
 
-    /// What was decided was not recorded: the command is open again.
+    /// The command is not recorded: it is open (again), unless its sender gave up.
     fn reopen(&self) {
-        self.0.store(Self::OPEN, Ordering::Release);
+        let _ = self.0.compare_exchange(Self::UNCERTAIN, Self::OPEN, Ordering::AcqRel, Ordering::Acquire);
     }
 }
 
@@ -73,7 +78,7 @@ impl Order {
     }
 
     fn timed_out<E>(&self) -> CommandError<E> {
-        CommandError::Timeout { command_id: self.id().clone(), after: self.timeout, recorded_unknown: false }
+        CommandError::Timeout { command_id: self.id().clone(), after: self.timeout, recorded_unknown: !self.ticket.abandon() }
     }
 }
 
@@ -115,21 +120,25 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
             return self.rest.answer(Err(error));
         }
         let turn = *self.rest.turn.get_or_insert_with(|| seat.next_turn());
-        if seat.lineage.is_broken() {
-            return self.stand_behind_those_before(turn, cell, seat).await;
-        }
         if self.rest.order.own_id {
             if seat.lineage.awaits(self.rest.order.id()) {
                 seat.lineage.settle().await;
-                if seat.lineage.is_broken() {
-                    return self.stand_behind_those_before(turn, cell, seat).await;
-                }
             }
             match shared.store.find_command(&cell.stream, self.rest.order.id()).await {
-                Ok(None) => {}
+                Ok(None) => self.rest.order.ticket.reopen(),
                 Ok(Some(before)) => return self.rest.repeat(before),
                 Err(error) => return self.rest.answer(Err(error.into())),
             }
+        }
+        if let Err(error) = self.forget_what_is_outdated(cell, seat).await {
+            return self.rest.answer(Err(error.into()));
+        }
+        if seat.core.is_none() {
+            // What is under way must be there to be replayed.
+            seat.lineage.settle().await;
+        }
+        if seat.lineage.is_broken() {
+            return self.stand_behind_those_before(turn, cell, seat).await;
         }
         match Self::load(cell, seat).await {
             Ok(mut core) => {
@@ -148,13 +157,24 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
         cell.resubmit(turn, Box::new(self));
     }
 
+    /// A sender who expects another revision may know of what another writer recorded (I5). While commits are under way, their
+    /// verdicts tell.
+    async fn forget_what_is_outdated(&self, cell: &Cell<A>, seat: &mut Seat<A>) -> Result<(), StoreError> {
+        let (Some(expected), Some(core)) = (self.rest.order.expected, &seat.core) else { return Ok(()) };
+        if !expected.holds(core.revision) && seat.lineage.is_settled() {
+            let head = cell.shared.store.stream_head(&cell.stream).await?;
+            if head.and_then(|head| head.revision) != core.revision {
+                seat.core = None;
+            }
+        }
+        Ok(())
+    }
+
     /// Takes the state out of the seat, replayed first if it is not there.
     async fn load(cell: &Cell<A>, seat: &mut Seat<A>) -> Result<Box<Core<A>>, CommandError<C::Error>> {
         if let Some(core) = seat.core.take() {
             return Ok(core);
         }
-        // What is under way must be there to be replayed.
-        seat.lineage.settle().await;
         let recovered = recover::<A>(&cell.shared, &cell.stream)
             .await
             .map_err(|source| CommandError::Unloadable { stream: cell.stream.clone(), source })?;
@@ -171,7 +191,7 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
         {
             let actual = core.revision;
             let copy = Copy::of(&command, cell);
-            rest.answer_when_durable(cell, lineage, copy, Err(CommandError::Conflict { expected, actual }));
+            rest.answer_when_durable(cell, lineage, copy, Err(CommandError::Conflict { expected, actual })).await;
             return Ok(());
         }
         let copy = Copy::of(&command, cell);
@@ -189,14 +209,14 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
         let reply = match output.record(&mut events) {
             Ok(reply) => reply,
             Err(rejection) => {
-                rest.answer_when_durable(cell, lineage, copy, Err(CommandError::Rejected(rejection)));
+                rest.answer_when_durable(cell, lineage, copy, Err(CommandError::Rejected(rejection))).await;
                 return Ok(());
             }
         };
         if events.is_empty() && !rest.order.own_id {
             // Nobody can ask for this reply again, so there is nothing to record.
             let receipt = rest.receipt(reply, core.revision, None);
-            rest.answer_when_durable(cell, lineage, copy, Ok(receipt));
+            rest.answer_when_durable(cell, lineage, copy, Ok(receipt)).await;
             return Ok(());
         }
         let commit = AssertUnwindSafe(|| rest.commit(cell, core.revision, &events, &reply));
@@ -311,22 +331,20 @@ impl<A: Aggregate, C: HandledBy<A>> Rest<A, C> {
             committer.release(room);
             return Ok(());
         }
-        let apply = AssertUnwindSafe(|| events.iter().for_each(|event| core.state.apply(event)));
+        core.revision = Revision::after(core.revision, events.len() as u64);
+        // Each event is dropped within the net, too.
+        let apply = AssertUnwindSafe(|| events.into_iter().for_each(|event| core.state.apply(&event)));
         let applied = std::panic::catch_unwind(apply);
         if let Err(panic) = applied {
             committer.release(room);
             self.answer(Err(panicked(&*panic)));
             return Err(Reload);
         }
-        core.revision = Revision::after(core.revision, events.len() as u64);
-        drop(events);
-        let id = self.order.own_id.then(|| self.order.id().clone());
         let cell = Arc::clone(cell);
         let committer = Arc::clone(committer);
         committer.push(
             Want::Record(Box::new(commit)),
             lineage,
-            id,
             room,
             Box::new(move |verdict| self.conclude(&cell, copy, reply, verdict)),
         );
@@ -342,10 +360,10 @@ impl<A: Aggregate, C: HandledBy<A>> Rest<A, C> {
             }
             Ok(Verdict::Repeated(before)) => self.repeat(before),
             Ok(Verdict::Refused(Refusal::Conflict { expected, actual })) => {
-                let error = CommandError::Conflict { expected: self.order.expected.unwrap_or(expected), actual };
                 match self.order.expected {
-                    Some(_) => self.answer(Err(error)),
-                    None => self.again(cell, copy, error),
+                    Some(expected) if !expected.holds(actual) => self.answer(Err(CommandError::Conflict { expected, actual })),
+                    // What the sender expects still holds: only what was decided does not.
+                    _ => self.again(cell, copy, CommandError::Conflict { expected, actual }),
                 }
             }
             Ok(Verdict::Refused(Refusal::Dependent)) => {
@@ -358,7 +376,8 @@ impl<A: Aggregate, C: HandledBy<A>> Rest<A, C> {
     }
 
     /// I2, I5: an answer that relies on what is not durable yet waits for it; if that is not recorded, the command decides again.
-    fn answer_when_durable(self, cell: &Arc<Cell<A>>, lineage: &Arc<Lineage>, copy: Copy, outcome: Outcome<A, C>) {
+    /// Such an answer takes room in the pipeline as commits do (I12).
+    async fn answer_when_durable(self, cell: &Arc<Cell<A>>, lineage: &Arc<Lineage>, copy: Copy, outcome: Outcome<A, C>) {
         let after = Arc::clone(lineage);
         let last_word = move |this: Self, outcome: Outcome<A, C>| {
             this.answer(outcome.map(|receipt| Receipt { position: after.position(), ..receipt }));
@@ -368,11 +387,11 @@ impl<A: Aggregate, C: HandledBy<A>> Rest<A, C> {
         }
         let (cell, committer) = (Arc::clone(cell), Arc::clone(&cell.shared.committer));
         let relied_on = Arc::clone(lineage);
+        let room = committer.reserve(copy.0.as_ref().map_or(0, Vec::len)).await;
         committer.push(
             Want::Settle,
             lineage,
-            None,
-            Default::default(),
+            room,
             Box::new(move |_| {
                 if relied_on.is_broken() {
                     self.again(&cell, copy, CommandError::Refused(Refusal::Dependent));

@@ -1,6 +1,7 @@
 //! What an engine takes at once (I12).
 
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// What an engine takes at once. Over a limit the caller waits or gets a typed error; nothing grows beyond it and nothing is
 /// dropped silently (I12).
@@ -18,7 +19,7 @@ pub struct Limits {
     pub recoveries: usize,
     /// How many events are read from the store at once. Default 1,000, at least 1.
     pub page: usize,
-    /// How many bytes of commits may wait for the store. Default 64 MiB, at least 64 KiB.
+    /// How many bytes of commits, and of answers that wait for them, may wait for the store. Default 64 MiB, at least 64 KiB.
     pub commit_bytes: usize,
     /// How many commits the store is given at once. Default 4,096, at least 1.
     pub batch: usize,
@@ -48,12 +49,15 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The same, with everything that must be there raised to its least.
-    pub(super) fn at_least(mut self) -> Self {
+    /// The same, with everything that must be there raised to its least, and what is counted in permits lowered to their most.
+    pub(super) fn in_bounds(mut self) -> Self {
         for least_one in [&mut self.mailbox, &mut self.active_aggregates, &mut self.recoveries, &mut self.page, &mut self.batch] {
             *least_one = (*least_one).max(1);
         }
-        self.commit_bytes = self.commit_bytes.clamp(64 << 10, u32::MAX as usize / 2);
+        for permits in [&mut self.mailbox, &mut self.recoveries, &mut self.forgotten] {
+            *permits = (*permits).min(Semaphore::MAX_PERMITS);
+        }
+        self.commit_bytes = self.commit_bytes.clamp(64 << 10, Semaphore::MAX_PERMITS.min(u32::MAX as usize / 2));
         self
     }
 }

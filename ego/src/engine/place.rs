@@ -1,6 +1,7 @@
 //! Where the aggregates of one kind are while they are active: found by id, sent away when they are idle or too many.
 
 use super::cell::Cell;
+use super::error::panic_message;
 use super::shared::Shared;
 use crate::message::{InvalidText, StreamId};
 use crate::model::{Aggregate, Event};
@@ -8,6 +9,7 @@ use lru::LruCache;
 use parking_lot::Mutex;
 use std::any::Any;
 use std::hash::{BuildHasher, RandomState};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 /// The active aggregates of one kind, in shards with a small lock each.
@@ -26,7 +28,7 @@ pub(super) struct Place<A: Aggregate> {
 type Shard<A> = LruCache<Arc<str>, Arc<Cell<A>>>;
 
 impl<A: Aggregate> Place<A> {
-    /// So many aggregates of a shard that was used longest ago are looked at to find an idle one.
+    /// So many aggregates of a shard that were used longest ago are looked at to find an idle one.
     const LOOKS: usize = 8;
 
     pub(super) fn new(shared: Arc<Shared>) -> Self {
@@ -54,17 +56,27 @@ impl<A: Aggregate> Place<A> {
 
     /// The aggregate with this id, active from now on.
     pub(super) fn cell(&self, id: &str) -> Result<Arc<Cell<A>>, InvalidText> {
+        // Before the lock, so that it is dropped behind it.
+        let mut leaving = Leaving(Vec::new());
         let mut shard = self.shard(id).lock();
         if let Some(cell) = shard.get(id) {
             return Ok(Arc::clone(cell));
         }
         let cell = Cell::new(self.stream(id)?, Arc::clone(&self.shared));
         shard.put(id.into(), Arc::clone(&cell));
-        while shard.len() > self.shard_limit {
-            // Never the new one, which stands first.
-            let oldest = shard.iter().skip(1).rev().take(Self::LOOKS).find(|(_, cell)| cell.try_retire(None));
-            let Some(id) = oldest.map(|(id, _)| Arc::clone(id)) else { break };
-            shard.pop(&id);
+        // Never the new one, which stands first.
+        for _ in 0..Self::LOOKS.min(shard.len() - 1) {
+            if shard.len() <= self.shard_limit {
+                break;
+            }
+            let Some((id, oldest)) = shard.pop_lru() else { break };
+            if oldest.try_retire(None) {
+                leaving.0.push(oldest);
+            } else {
+                // Busy, so it counts as used just now: the next look finds those behind it.
+                oldest.touch();
+                shard.put(id, oldest);
+            }
         }
         Ok(cell)
     }
@@ -92,6 +104,20 @@ impl<A: Aggregate> Place<A> {
     }
 }
 
+/// Aggregates that were sent away. Dropped outside of every lock, and with a net: what a state does then is the user's.
+struct Leaving<A: Aggregate>(Vec<Arc<Cell<A>>>);
+
+impl<A: Aggregate> Drop for Leaving<A> {
+    fn drop(&mut self) {
+        for cell in self.0.drain(..) {
+            let stream = cell.stream.clone();
+            if let Err(panic) = std::panic::catch_unwind(AssertUnwindSafe(|| drop(cell))) {
+                tracing::error!(%stream, message = &*panic_message(&*panic), "a state panicked when it was dropped");
+            }
+        }
+    }
+}
+
 /// A place of any kind.
 pub(super) trait AnyPlace: Any + Send + Sync {
     /// Sends away what has had no command since `unused_since`.
@@ -110,18 +136,18 @@ pub(super) trait AnyPlace: Any + Send + Sync {
 impl<A: Aggregate> AnyPlace for Place<A> {
     fn sweep(&self, unused_since: u64) {
         for shard in &self.shards {
+            // Before the lock, so that they are dropped behind it.
+            let mut leaving = Leaving(Vec::new());
             let mut shard = shard.lock();
             // From the one that was used longest ago; the first that is younger ends it.
-            let leaving: Vec<Arc<str>> = shard
+            let ids: Vec<Arc<str>> = shard
                 .iter()
                 .rev()
                 .take_while(|(_, cell)| cell.unused_since(unused_since))
                 .filter(|(_, cell)| cell.try_retire(Some(unused_since)))
                 .map(|(id, _)| Arc::clone(id))
                 .collect();
-            for id in leaving {
-                shard.pop(&id);
-            }
+            leaving.0.extend(ids.iter().filter_map(|id| shard.pop(id)));
         }
     }
 

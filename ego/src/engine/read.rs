@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::error::{RecoveryError, UnknownTarget};
-use super::recover::{decode, recover};
+use super::recover::{decode, recover_apart};
 use super::shared::Shared;
 use crate::message::{InvalidText, Metadata, Position, Revision, StreamId};
 use crate::model::{Aggregate, DecodeError, Stored};
@@ -70,11 +70,13 @@ pub struct RecordedJson {
     pub metadata: Arc<Metadata>,
 }
 
+type ReadOne<T> = Box<dyn Fn(&Shared, &RecordedEvent) -> Result<T, RecoveryError> + Send>;
+
 /// The events of one aggregate, oldest first, read page by page.
 pub struct History<T> {
     shared: Arc<Shared>,
     stream: StreamId,
-    read: Box<dyn Fn(&Shared, &RecordedEvent) -> Result<T, RecoveryError> + Send>,
+    read: ReadOne<T>,
     /// Where the next page starts; the outer `None` at the end.
     next: Option<Option<Revision>>,
     page: VecDeque<RecordedEvent>,
@@ -130,7 +132,7 @@ impl Engine {
     /// [`ReadError`].
     pub async fn load<A: Aggregate>(&self, id: impl AsRef<str>) -> Result<Loaded<A>, ReadError> {
         let stream = self.stream::<A>(id.as_ref())?;
-        let recovered = recover::<A>(&self.inner.shared, &stream).await?;
+        let recovered = recover_apart::<A>(&self.inner.shared, stream).await?;
         Ok(Loaded { state: recovered.core.state, revision: recovered.core.revision, position: recovered.position })
     }
 
@@ -195,11 +197,7 @@ impl Engine {
         Ok(place.stream(id)?)
     }
 
-    fn history_of<T>(
-        &self,
-        stream: StreamId,
-        read: Box<dyn Fn(&Shared, &RecordedEvent) -> Result<T, RecoveryError> + Send>,
-    ) -> History<T> {
+    fn history_of<T>(&self, stream: StreamId, read: ReadOne<T>) -> History<T> {
         History { shared: Arc::clone(&self.inner.shared), stream, read, next: Some(None), page: VecDeque::new() }
     }
 }

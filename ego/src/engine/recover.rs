@@ -1,12 +1,17 @@
 //! Bringing an aggregate to its last state: the fold of everything recorded for it.
 
 use super::cell::Core;
+use super::drive::drive;
 use super::error::{RecoveryError, panic_message};
-use super::shared::Shared;
+use super::shared::{Shared, runtime_ended};
 use crate::message::{Position, Revision, StreamId};
 use crate::model::{Aggregate, Event, Stored};
 use crate::store::{Direction, RecordedEvent, Store, StoreError};
+use futures_util::FutureExt;
+use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// An aggregate as it was recorded.
 pub(super) struct Recovered<A> {
@@ -45,6 +50,28 @@ pub(super) async fn recover<A: Aggregate>(shared: &Shared, stream: &StreamId) ->
         nothing_is_missing(shared, stream).await?;
     }
     Ok(recovered)
+}
+
+/// The same for a caller who may be dropped or never polled again: activation waits for the permit that a replay holds.
+pub(super) async fn recover_apart<A: Aggregate>(shared: &Arc<Shared>, stream: StreamId) -> Result<Recovered<A>, RecoveryError> {
+    let (mut answerer, answer) = oneshot::channel();
+    let work = {
+        let shared = Arc::clone(shared);
+        async move {
+            let replay = AssertUnwindSafe(recover::<A>(&shared, &stream)).catch_unwind();
+            tokio::select! {
+                biased;
+                () = answerer.closed() => {}
+                replayed = replay => {
+                    let panicked = |panic: Box<dyn Any + Send>| Err(RecoveryError::Panicked { message: panic_message(&*panic) });
+                    // A caller who is gone does not hear it.
+                    let _ = answerer.send(replayed.unwrap_or_else(panicked));
+                }
+            }
+        }
+    };
+    drive(&shared.runtime, work);
+    answer.await.unwrap_or_else(|_| Err(runtime_ended("replaying").into()))
 }
 
 /// What a recorded event means today, added to `events`.

@@ -2,8 +2,8 @@
 
 use super::job::{CommandJob, Order, Ticket};
 use super::place::Place;
-use super::shared::{Gate, Shared};
-use super::{CommandError, Engine, UnknownTarget};
+use super::shared::{Gate, Pass, Shared};
+use super::{CommandError, Engine, ForgetError, UnknownTarget};
 use crate::message::{CommandId, Expected, MetadataDraft, Position, Revision};
 use crate::model::{Aggregate, Command, HandledBy, Handles, Rejection};
 use futures_util::future::BoxFuture;
@@ -35,7 +35,7 @@ pub trait Dispatch<C: Command> {
     ///
     /// # Errors
     /// [`ForgetError`], as [`Sending::and_forget`].
-    fn send_and_forget<A: Aggregate>(&self, id: impl Into<String>, command: C) -> Result<CommandId, super::ForgetError>
+    fn send_and_forget<A: Aggregate>(&self, id: impl Into<String>, command: C) -> Result<CommandId, ForgetError>
     where
         C: HandledBy<A>,
     {
@@ -59,9 +59,11 @@ impl<C: Command> Dispatch<C> for Engine {
 }
 
 /// What a sender asks for besides the command.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Options {
     pub(super) command_id: Option<String>,
+    /// Of a command that was taken before it is polled.
+    pub(super) pass: Option<Pass>,
     expected: Option<Result<Expected, RevisionZero>>,
     metadata: MetadataDraft,
     timeout: Option<Duration>,
@@ -207,15 +209,15 @@ async fn submit<A: Aggregate, C: HandledBy<A>>(
 ) -> Result<Receipt<C::Reply>, CommandError<C::Error>> {
     let place = engine.place::<A>().ok_or(UnknownTarget::Aggregate { aggregate: std::any::type_name::<A>() })?;
     let shared = Arc::clone(place.shared());
-    let pass = Gate::enter(&shared).ok_or(CommandError::Stopped)?;
-    let Options { command_id, expected, metadata, timeout } = options;
+    let Options { command_id, pass, expected, metadata, timeout } = options;
+    let pass = pass.or_else(|| Gate::enter(&shared)).ok_or(CommandError::Stopped)?;
     let expected = expected.transpose().map_err(|RevisionZero| CommandError::RevisionZero)?;
     let own_id = command_id.is_some();
     let command_id = command_id.map_or_else(|| Ok(shared.ids.next()), CommandId::new)?;
     let metadata = metadata.complete(command_id.clone(), place.command_name(C::NAME), shared.clock.now())?;
     let timeout = timeout.unwrap_or(shared.limits.timeout);
     let deadline = Instant::now().checked_add(timeout).unwrap_or_else(far_future);
-    let ticket = Arc::new(Ticket::default());
+    let ticket = Arc::new(Ticket::new(own_id));
     let (answerer, answer) = oneshot::channel();
     let order = Order { metadata: Arc::new(metadata), own_id, expected, deadline, timeout, ticket: Arc::clone(&ticket) };
     let job = CommandJob::<A, C>::new(command, order, Arc::clone(&place), answerer, pass);

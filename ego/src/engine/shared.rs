@@ -5,7 +5,8 @@ use super::limits::Limits;
 use crate::clock::{Clock, IdSource};
 use crate::codec::AnyCodec;
 use crate::model::{DecodeError, Services};
-use crate::store::AnyStore;
+use crate::store::{AnyStore, StoreError};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -32,6 +33,16 @@ impl Shared {
     pub(super) fn uptime(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+/// The runtime that the engine was started on was shut down under some work. What became of a commit is not known then.
+#[derive(Debug, thiserror::Error)]
+#[error("the runtime that the engine was started on has ended")]
+struct RuntimeEnded;
+
+/// Why `action` was not finished.
+pub(super) fn runtime_ended(action: &str) -> StoreError {
+    StoreError::other(action, RuntimeEnded)
 }
 
 /// The codec that is written with, and those that are still read.
@@ -107,6 +118,12 @@ impl Gate {
             }
         };
         tokio::time::timeout(within, waiting).await.map_err(|_| self.inside())
+    }
+}
+
+impl fmt::Debug for Pass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pass")
     }
 }
 

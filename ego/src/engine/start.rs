@@ -134,7 +134,7 @@ impl EngineBuilder {
         if !problems.is_empty() {
             return Err(StartError::Problems(problems));
         }
-        let limits = self.limits.at_least();
+        let limits = self.limits.in_bounds();
         let mut read = self.reads;
         read.push(AnyCodec::new(Json));
         let shared = Arc::new(Shared {

@@ -48,7 +48,6 @@ use std::sync::Arc;
 ///     .then_rejected("nothing to count".to_owned());
 /// # }
 /// ```
-#[must_use]
 pub fn test<A: Aggregate>() -> Given<A> {
     Given {
         state: A::default(),

@@ -5,7 +5,7 @@ use ego::message::{CommandId, Position, Revision, StreamId};
 use ego::store::*;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::Semaphore;
 
 #[derive(Clone)]
@@ -19,6 +19,8 @@ pub struct Rigged {
     pub fail: Arc<AtomicUsize>,
     /// So many appends record everything, but their answer is lost.
     pub lose_answer: Arc<AtomicUsize>,
+    /// Reads of streams are not ready at once.
+    pub slow_reads: Arc<AtomicBool>,
     /// How many appends have begun.
     pub begun: Arc<AtomicUsize>,
 }
@@ -37,6 +39,7 @@ impl Rigged {
             batches: Arc::default(),
             fail: Arc::default(),
             lose_answer: Arc::default(),
+            slow_reads: Arc::default(),
             begun: Arc::default(),
         }
     }
@@ -90,6 +93,9 @@ impl Store for Rigged {
         direction: Direction,
         limit: usize,
     ) -> Result<Page<RecordedEvent, Revision>, StoreError> {
+        if self.slow_reads.load(Ordering::SeqCst) {
+            tokio::task::yield_now().await;
+        }
         self.inner.read_stream(stream, from, direction, limit).await
     }
     async fn read_log(

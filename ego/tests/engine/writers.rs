@@ -13,7 +13,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 /// Another writer counts.
-async fn count_behind_the_engines_back(store: &impl Store, id: &str) {
+pub async fn count_behind_the_engines_back(store: &impl Store, id: &str) {
     let metadata = Metadata::new(CommandId::new(id).unwrap(), "Count", ego::Timestamp::UNIX_EPOCH);
     let event = NewEvent { name: "Counted".into(), version: 1, payload: r#"{"by":1000}"#.into(), tags: Vec::new() };
     let commit = Commit {
@@ -93,8 +93,8 @@ async fn two_engines_on_one_store_lose_and_double_nothing() {
     let patient = || limits(|limits| limits.conflict_retries = 10_000);
     let (one, _) = start(Engine::builder().store(store.clone()).limits(patient())).await;
     let (two, _) = start(Engine::builder().store(store.clone()).limits(patient())).await;
-    let send = |n: usize| {
-        let engine = if n % 2 == 0 { one.clone() } else { two.clone() };
+    let send = |n: u64| {
+        let engine = if n.is_multiple_of(2) { one.clone() } else { two.clone() };
         tokio::spawn(async move { engine.send::<Tally>("a", Count { by: 1 }).await.unwrap().reply })
     };
     let mut totals: Vec<u64> = join_all((0..200).map(send)).await.into_iter().map(Result::unwrap).collect();

@@ -1,0 +1,166 @@
+//! Compaction: taking the bytes of erased streams and deleted events off the disk. A segment is rewritten with the same layout, what
+//! is gone left empty, so that nothing that points into it changes. FORMAT.md says why a crash is harmless at any time.
+
+use crate::append::{Task, ask};
+use crate::entry::{Entry, RecordedCommit, Texts, read_entry, write_entry};
+use crate::error;
+use crate::log::{Found, Log, Segment, Spot};
+use crate::record::{ENTRY_HEADER, Entries, GROUP_HEADER, GroupHeader, RawEntry, SegmentHeader, finish_entry};
+use crate::shared::Shared;
+use bytes::Bytes;
+use ego::message::StreamId;
+use ego::store::{Body, StoreError};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// What a compaction did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Compaction {
+    /// How many segments were rewritten.
+    pub segments: u32,
+    /// How many commits to erased streams were emptied.
+    pub commits: u64,
+    /// How many deleted events were emptied.
+    pub events: u64,
+}
+
+/// Up to which revision the events of streams are gone; `u64::MAX` for erased streams.
+type Gone = HashMap<StreamId, u64>;
+
+pub(crate) async fn end_segment(shared: &Shared) -> Result<(), StoreError> {
+    ask(shared, 1, |answer| Task::Roll { answer }).await
+}
+
+// 1. the segment in use was ended, so every commit of a stream that is gone stands in a segment that nobody writes to any more
+// 2. find what is gone, by these segments alone  3. rewrite them, the newest first: what is left of a stream is always its beginning.
+pub(crate) fn compact(shared: &Shared) -> Result<Compaction, StoreError> {
+    let log = &*shared.log;
+    let active = shared.active.load(Ordering::Acquire);
+    let (mut gone, mut done) = (Gone::new(), Compaction::default());
+    for number in 1..active {
+        let segment = log.segment(number)?;
+        each_group(log, &segment, |_, _, body, bad| {
+            for entry in Entries::of(body) {
+                match read_entry(&entry.map_err(bad)?.content, &mut Texts::default()).map_err(bad)? {
+                    Entry::Delete { stream, revision } => drop(gone.insert(stream, revision)),
+                    Entry::Erase { stream, .. } => drop(gone.insert(stream, u64::MAX)),
+                    _ => {}
+                }
+            }
+            Ok(())
+        })?;
+    }
+    if gone.is_empty() {
+        return Ok(done);
+    }
+    for number in (1..active).rev() {
+        let before = done;
+        let segment = log.segment(number)?;
+        let mut groups = Vec::new();
+        each_group(log, &segment, |offset, header, body, bad| {
+            groups.push((offset, empty_group(header, body, &gone, &mut done).map_err(bad)?));
+            Ok(())
+        })?;
+        if done != before {
+            replace(log, number, &segment, &groups)?;
+            done.segments += 1;
+        }
+    }
+    Ok(done)
+}
+
+fn each_group(
+    log: &Log,
+    segment: &Segment,
+    mut visit: impl FnMut(u64, GroupHeader, &Bytes, &dyn Fn(&'static str) -> StoreError) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut offset = u64::from(Spot::first(1).offset);
+    loop {
+        let bad = |reason| error::damaged(&segment.path, Some(offset), reason);
+        match log.group_at(segment, offset)? {
+            Found::Group(header, body) => {
+                visit(offset, header, &body, &bad)?;
+                offset += header.room();
+            }
+            Found::Nothing => return Ok(()),
+            Found::Bad(reason) => return Err(bad(reason)),
+        }
+    }
+}
+
+/// The group without what is gone, in the same room.
+fn empty_group(header: GroupHeader, body: &Bytes, gone: &Gone, done: &mut Compaction) -> Result<Vec<u8>, &'static str> {
+    let mut bytes = vec![0; GROUP_HEADER];
+    for entry in Entries::of(body) {
+        let RawEntry { len, content, .. } = entry?;
+        let start = bytes.len();
+        bytes.resize(start + ENTRY_HEADER, 0);
+        match emptied(&content, gone, done)? {
+            None => bytes.extend_from_slice(&content),
+            Some(entry) => {
+                write_entry(&mut bytes, &entry).map_err(|_| "an entry cannot be written again")?;
+                if bytes.len() > start + len as usize {
+                    return Err("an entry is larger when it is empty");
+                }
+                bytes.resize(start + len as usize, 0);
+            }
+        }
+        finish_entry(&mut bytes, start);
+    }
+    let body_crc = crc32fast::hash(bytes.get(GROUP_HEADER..).unwrap_or_default());
+    for (slot, byte) in bytes.iter_mut().zip(GroupHeader { body_crc, ..header }.encode()) {
+        *slot = byte;
+    }
+    Ok(bytes)
+}
+
+/// What is left of an entry of which something is gone; `None` when nothing is, or was before.
+fn emptied(content: &Bytes, gone: &Gone, done: &mut Compaction) -> Result<Option<Entry>, &'static str> {
+    let Entry::Commit(mut commit) = read_entry(content, &mut Texts::default())? else { return Ok(None) };
+    match gone.get(&commit.stream) {
+        None => Ok(None),
+        Some(&u64::MAX) => {
+            done.commits += 1;
+            Ok(Some(blank(&commit)))
+        }
+        Some(deleted) => {
+            let before = commit.revision.saturating_sub(u64::from(commit.places()));
+            let Body::Events(events) = &mut commit.body else { return Ok(None) };
+            let mut changed = 0;
+            for (event, _) in events.iter_mut().zip(before + 1..=*deleted) {
+                if !event.payload.is_empty() || !event.tags.is_empty() {
+                    (event.payload, event.tags) = (Bytes::new(), Vec::new());
+                    changed += 1;
+                }
+            }
+            done.events += changed;
+            Ok((changed > 0).then_some(Entry::Commit(commit)))
+        }
+    }
+}
+
+fn blank(commit: &RecordedCommit) -> Entry {
+    let mut shapes: Vec<(Arc<str>, u32)> = Vec::new();
+    if let Body::Events(events) = &commit.body {
+        for event in events {
+            let shape = (Arc::clone(&event.name), event.version);
+            if !shapes.contains(&shape) {
+                shapes.push(shape);
+            }
+        }
+    }
+    Entry::Blank { positions: commit.places(), kind: commit.stream.shared_kind(), shapes }
+}
+
+/// Puts a copy with these groups in a segment's place: written and synced under another name, renamed, the folder synced.
+fn replace(log: &Log, number: u32, segment: &Segment, groups: &[(u64, Vec<u8>)]) -> Result<(), StoreError> {
+    let header = SegmentHeader { number, store: log.store, len: segment.len };
+    log.replace(header, |file| {
+        // The last byte first, so that the file has its length and what nobody writes is a hole.
+        file.write_all_at(&[0], segment.len - 1)?;
+        file.write_all_at(&header.encode(), 0)?;
+        groups.iter().try_for_each(|(offset, bytes)| file.write_all_at(bytes, *offset))
+    })
+}
