@@ -19,6 +19,7 @@ mod entry;
 mod error;
 #[cfg(test)]
 mod faults;
+mod find;
 mod folder;
 mod group;
 mod hash;
@@ -31,6 +32,7 @@ mod options;
 mod read;
 mod record;
 mod recover;
+mod request;
 mod shared;
 mod snapshot;
 mod store;
