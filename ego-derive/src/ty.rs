@@ -1,7 +1,7 @@
 //! Questions about types and generics.
 
 use crate::ctxt::Ctxt;
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{GenericParam, Generics, Ident, Type};
 
@@ -21,6 +21,27 @@ pub(crate) fn same(a: &Type, b: &Type) -> bool {
 /// Whether the type is `()`.
 pub(crate) fn is_unit(ty: &Type) -> bool {
     matches!(ungroup(ty), Type::Tuple(tuple) if tuple.elems.is_empty())
+}
+
+/// Whether the type is written as one that stands for several outcomes, see `ego::model::Outcome`.
+pub(crate) fn is_several(ty: &Type) -> bool {
+    match ungroup(ty) {
+        Type::Tuple(_) | Type::Array(_) => true,
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| last.ident == "Vec" || last.ident == "Option"),
+        _ => false,
+    }
+}
+
+/// Whether `Self` is a part of the type.
+pub(crate) fn mentions_self(ty: &Type) -> bool {
+    fn in_tokens(tokens: TokenStream) -> bool {
+        tokens.into_iter().any(|token| match token {
+            TokenTree::Ident(ident) => ident == "Self",
+            TokenTree::Group(group) => in_tokens(group.stream()),
+            _ => false,
+        })
+    }
+    in_tokens(ty.to_token_stream())
 }
 
 /// The type as a person would write it.

@@ -1,10 +1,12 @@
 //! The embedded store of ego: a commit log of its own, with sled as the index behind it.
 //!
-//! ```no_run
+//! ```
 //! use ego_sled::SledStore;
 //!
-//! let store = SledStore::open("./bank")?;
-//! # Ok::<(), ego::store::StoreError>(())
+//! # let folder = tempfile::tempdir()?;
+//! # let folder = folder.path();
+//! let store = SledStore::open(folder.join("bank"))?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! What is on the disk, how it gets there and what a crash can do to it stands in `FORMAT.md`. In the code, start with `append.rs`

@@ -114,6 +114,16 @@ pub const fn handlers<A: Handles<C>, C>(commands: &'static [CommandDescriptor]) 
     HandlersDescriptor::of::<A>(commands)
 }
 
+/// What a generic block `B` without appliers registers for one of the instances in its `register(…)`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an instance of this block's type",
+    label = "only instances of the type behind `impl` can stand here"
+)]
+pub trait InstanceOf<B> {
+    /// The commands of the block.
+    const DESCRIPTOR: HandlersDescriptor;
+}
+
 /// Folds an event through appliers of this form.
 pub fn fold<F, E: AppliedAs<F, A>, A>(event: &E, state: &mut A) {
     event.apply_to(state);

@@ -64,6 +64,15 @@ impl crate::Lamp {
     }
 }
 
+#[ego::handlers]
+#[cfg(any())]
+impl Lamp {
+    #[handle]
+    fn never(&self, _: Never) -> Result<(), Never> {
+        never()
+    }
+}
+
 impl Handles<Toggle> for Lamp {
     type Output = Result<(), Infallible>;
     async fn handle(&self, _: Toggle, _: &Context) -> Self::Output {

@@ -59,6 +59,17 @@ enum Payloads {
     Two(Pair),
 }
 
+// What holds several things is no outcome of its own, but a payload like any other.
+#[derive(Event, Serialize, Deserialize)]
+enum Containers {
+    One(Payload),
+    Many(Vec<Payload>),
+    Perhaps(Option<Payload>),
+    Both((Pair, Pair)),
+    Fixed([Payload; 2]),
+    Nested(Box<Self>),
+}
+
 // Two variants with one payload type are told apart by name, not by type.
 #[derive(Event)]
 enum Shared {
@@ -107,5 +118,6 @@ fn main() {
     assert_eq!(Payloads::from(Payload).schema().name, "One");
     assert_eq!(Shared::Debited(1).schema().name, "Debited");
     assert_eq!(Names::SCHEMAS[4].name, "Self_");
+    assert_eq!(Containers::from(vec![Payload]).schema().name, "Many");
     assert!(None::SCHEMAS.is_empty());
 }

@@ -35,9 +35,12 @@ pub(super) fn expand(aggregate: &Aggregate<'_>) -> TokenStream {
     let location = location::of(krate, aggregate.keyword);
     let register = (!aggregate.this.is_generic()).then(|| {
         code! {
-            #krate::__private::inventory::submit! {
-                #krate::__private::AggregateDescriptor::of::<#ty>(#location)
-            }
+            #[allow(deprecated)]
+            const _: () = {
+                #krate::__private::inventory::submit! {
+                    #krate::__private::AggregateDescriptor::of::<#ty>(#location)
+                }
+            };
         }
     });
     code!(#aggregate_impl #register)
@@ -67,6 +70,7 @@ fn aggregate_impl(aggregate: &Aggregate<'_>, kind: &TokenStream, event: &TokenSt
     let bounds = this.and_where(promised);
     quote_spanned! {at(aggregate.keyword)=>
         #[automatically_derived]
+        #[allow(deprecated)]
         impl #impl_generics #krate::model::Aggregate for #ty #bounds {
             const KIND: &'static str = #kind;
             type Event = #event;

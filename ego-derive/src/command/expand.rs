@@ -21,6 +21,7 @@ pub(super) fn expand(command: &Command<'_>) -> TokenStream {
     let bounds = this.and_where(promised);
     quote_spanned! {at(command.keyword)=>
         #[automatically_derived]
+        #[allow(deprecated)]
         impl #impl_generics #krate::model::Command for #ty #bounds {
             const NAME: &'static str = #name;
         }

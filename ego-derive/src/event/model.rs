@@ -101,15 +101,15 @@ impl<'i> Events<'i> {
         let payloads = self.payloads();
         !payloads.is_empty()
             && payloads.len() == self.variants.len()
-            && !payloads.iter().any(|payload| self.is_parameter(payload.ty))
+            && payloads.iter().all(|payload| self.can_be_told(payload.ty))
     }
 
-    /// Whether the type is one of the enum's own parameters, for which nobody may implement a trait.
-    pub(super) fn is_parameter(&self, ty: &Type) -> bool {
-        let Type::Path(path) = ty::ungroup(ty) else { return false };
+    /// Whether the type may have impls of its own: not for a parameter of the enum, nor where `Self` would become another type.
+    pub(super) fn can_be_told(&self, ty: &Type) -> bool {
         let params = self.generics.params.iter();
         let mut types = params.filter_map(|param| if let GenericParam::Type(param) = param { Some(&param.ident) } else { None });
-        types.any(|param| path.path.is_ident(param))
+        let is_param = matches!(ty::ungroup(ty), Type::Path(path) if types.any(|param| path.path.is_ident(param)));
+        !is_param && !ty::is_unit(ty) && !ty::mentions_self(ty)
     }
 
     /// Whether serde of the enum itself is in use.

@@ -66,6 +66,7 @@ fn quiet() -> Attribute {
         #[allow(
             clippy::large_types_passed_by_value,
             clippy::needless_pass_by_value,
+            clippy::too_many_arguments,
             clippy::trivially_copy_pass_by_ref,
             clippy::unnecessary_wraps,
             clippy::unused_async,

@@ -212,9 +212,17 @@ impl Linked {
                 let (first, second) = (first.party(), aggregate.party());
                 problems.push(StartProblem::DuplicateKind { kind: aggregate.kind, first, second });
             }
+            // Registered twice: all that could be said of it has been said.
+            if self.aggregates[..index].iter().any(|first| first.aggregate.id() == aggregate.aggregate.id()) {
+                continue;
+            }
             problems.extend(self.duplicate_events(aggregate));
             let mut seen: Vec<&CommandDescriptor> = Vec::new();
             for command in self.commands(aggregate) {
+                // The same command again is its block registered again.
+                if seen.iter().any(|first| first.command.id() == command.command.id()) {
+                    continue;
+                }
                 if let Some(first) = seen.iter().find(|first| first.name == command.name) {
                     let (first, second) = (first.party(), command.party());
                     problems.push(StartProblem::DuplicateCommand { kind: aggregate.kind, name: command.name, first, second });

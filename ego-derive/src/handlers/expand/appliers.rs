@@ -34,9 +34,11 @@ pub(super) fn appliers(block: &Block<'_>) -> TokenStream {
     let (span, form) = (block.this.span(), forms(block, first));
     let krate = krate_at(&block.krate, span);
     let call = quote_spanned!(at(span)=> #krate::__private::fold::<#form, _, _>(event, self));
-    let fold = fold(block, &call);
-    let unmixed = unmixed(block);
-    code!(#(#applies)* #fold #unmixed)
+    // A check that speaks about parameters has to stand where they are known; it is made for each instance.
+    let checks = unmixed(block);
+    let (inside, beside) = if block.is_generic() { (checks, Vec::new()) } else { (Vec::new(), checks) };
+    let fold = fold(block, &code!(#(const { #inside })* #call));
+    code!(#(#applies)* #fold #(const _: () = #beside;)*)
 }
 
 /// The same without a call of what may be wrong.
@@ -76,6 +78,7 @@ fn apply(block: &Block<'_>, applier: &Applier<'_>, event: &Type, body: &TokenStr
     quote_spanned! {at(applier.method.keyword())=>
         #(#cfgs)*
         #[automatically_derived]
+        #[allow(deprecated)]
         impl #impl_generics #krate::model::Apply<#event> for #this #where_clause {
             fn apply(&mut self, event: &#event) {
                 #body
@@ -90,6 +93,7 @@ fn fold(block: &Block<'_>, body: &TokenStream) -> TokenStream {
     let (krate, events) = (krate_at(&block.krate, span), events(block));
     quote_spanned! {at(span)=>
         #[automatically_derived]
+        #[allow(deprecated)]
         impl #impl_generics #krate::model::Appliers<#events> for #this #where_clause {
             fn fold(&mut self, event: &#events) {
                 #body
@@ -101,24 +105,36 @@ fn fold(block: &Block<'_>, body: &TokenStream) -> TokenStream {
 /// An applier for the whole enum stands alone.
 ///
 /// ```text
-/// const _: () = if <<AccountEvent as PartOf<<Account as Aggregate>::Event>>::Form as Form>::WHOLE { panic!("…") };
+/// const _: () = {
+///     let () = if <<AccountEvent as PartOf<<Account as Aggregate>::Event>>::Form as Form>::WHOLE && [(), ()].len() > 1 { panic!("…") };
+/// };
 /// ```
-fn unmixed(block: &Block<'_>) -> TokenStream {
-    if block.appliers.len() < 2 || block.is_generic() {
-        return TokenStream::new();
+fn unmixed(block: &Block<'_>) -> Vec<TokenStream> {
+    if block.appliers.len() < 2 {
+        return Vec::new();
     }
     let krate = &block.krate;
     let this = show(block.this);
     let message = format!("`{this}` has one applier for the whole enum and others for single events: keep one of the two forms");
+    // One for each applier that is there: of those under `#[cfg]`, perhaps all but one are not.
+    let all = block.appliers.iter().map(|applier| {
+        let cfgs = &applier.method.cfgs;
+        code!(#(#cfgs)* ())
+    });
+    let all = code!([#(#all),*]);
     let checks = block.appliers.iter().filter_map(|applier| {
         let (event, cfgs) = (applier.event?, &applier.method.cfgs);
         let form = form(block, event);
         Some(quote_spanned! {at(event.span())=>
-            #(#cfgs)*
-            const _: () = if <#form as #krate::model::Form>::WHOLE { ::core::panic!(#message) };
+            {
+                #(#cfgs)*
+                let () = if <#form as #krate::model::Form>::WHOLE && #all.len() > 1 {
+                    ::core::panic!(#message)
+                };
+            }
         })
     });
-    code!(#(#checks)*)
+    checks.collect()
 }
 
 fn events(block: &Block<'_>) -> TokenStream {

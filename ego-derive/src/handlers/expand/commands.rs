@@ -81,6 +81,7 @@ fn handles_impl(
     quote_spanned! {at(handler.method.keyword())=>
         #(#cfgs)*
         #[automatically_derived]
+        #[allow(deprecated)]
         impl #impl_generics #krate::model::Handles<#command> for #this #where_clause {
             type Output = #output;
             async fn handle(&self, command: #command, #context: &#krate::model::Context) -> Self::Output {

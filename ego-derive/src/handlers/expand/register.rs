@@ -18,7 +18,7 @@ use syn::spanned::Spanned;
 /// };
 /// ```
 /// A generic block has no list of its instances. With the appliers in it, it implements `Registers` for `ego::register!`; another one
-/// does the same with a trait of its own, for the instances in `register(…)`.
+/// implements `InstanceOf` and submits the instances in `register(…)` itself.
 pub(super) fn register(block: &Block<'_>) -> TokenStream {
     if block.is_generic() {
         return generic(block);
@@ -43,6 +43,7 @@ pub(super) fn register(block: &Block<'_>) -> TokenStream {
         None => code!(#krate::__private::HandlersDescriptor::of::<#this>),
     };
     code! {
+        #[allow(deprecated)]
         const _: () = {
             #(#entries)*
             #(#checks)*
@@ -100,6 +101,7 @@ fn generic(block: &Block<'_>) -> TokenStream {
     if !block.appliers.is_empty() {
         return code! {
             #[automatically_derived]
+            #[allow(deprecated)]
             impl #impl_generics #krate::__private::Registers for #this #where_clause {
                 const COMMANDS: &'static [#krate::__private::CommandDescriptor] = &[#(#descriptors),*];
             }
@@ -107,17 +109,15 @@ fn generic(block: &Block<'_>) -> TokenStream {
     }
     let instances = block.register.iter().flat_map(|register| &register.instances);
     let submits = instances.map(|instance| {
-        quote_spanned!(at(instance.span())=> #krate::__private::inventory::submit! { <#instance as Block>::DESCRIPTOR })
+        quote_spanned!(at(instance.span())=> #krate::__private::inventory::submit! { <#instance as #krate::__private::InstanceOf<__Block>>::DESCRIPTOR })
     });
-    let message = format!("`{{Self}}` is not an instance of `{}`", show(block.this));
+    // Attributes like `#[diagnostic::…]` cannot be written here: without a prelude they are not found.
     code! {
+        #[allow(deprecated)]
         const _: () = {
-            #[diagnostic::on_unimplemented(message = #message, label = "only instances of this block's type can stand here")]
-            trait Block {
-                const DESCRIPTOR: #krate::__private::HandlersDescriptor;
-            }
+            struct __Block;
             #[automatically_derived]
-            impl #impl_generics Block for #this #where_clause {
+            impl #impl_generics #krate::__private::InstanceOf<__Block> for #this #where_clause {
                 const DESCRIPTOR: #krate::__private::HandlersDescriptor =
                     #krate::__private::HandlersDescriptor::of::<Self>(&[#(#descriptors),*]);
             }

@@ -1,0 +1,118 @@
+//! The crate has another name in `Cargo.toml`.
+
+use my_ego::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
+
+/// What can happen to an account.
+#[derive(Event, Serialize, Deserialize)]
+#[ego(crate = my_ego)]
+pub enum Change {
+    /// With a field.
+    Opened {
+        /// Whose it is.
+        owner: String,
+    },
+    /// With a payload.
+    #[event(version = 2, upcast(1 => in_cents))]
+    Deposited(Deposited),
+}
+
+/// Money came in.
+#[derive(Serialize, Deserialize)]
+pub struct Deposited(pub u64);
+
+fn in_cents(euros: u64) -> Deposited {
+    Deposited(euros * 100)
+}
+
+/// Opens.
+#[derive(Command, Serialize, Deserialize)]
+#[ego(crate = my_ego)]
+#[command(name = "open")]
+pub struct Open;
+
+/// Brings money.
+#[derive(Command, Serialize, Deserialize)]
+#[command(name = "bring")]
+#[ego(crate = my_ego)]
+pub struct Deposit(pub u64);
+
+/// A service.
+#[derive(Debug)]
+pub struct Limit(pub u64);
+
+/// An account.
+#[derive(Aggregate, Default)]
+#[ego(crate = my_ego)]
+#[aggregate(name = "renamed.name", event = Change)]
+pub struct Account {
+    /// How much it holds.
+    pub cents: u64,
+}
+
+#[my_ego::handlers(crate = my_ego)]
+impl Account {
+    #[my_ego::handle]
+    fn open(&self, _: Open, context: &Context) -> Result<Change, Infallible> {
+        Ok(Change::Opened { owner: context.id().to_owned() })
+    }
+    #[handle]
+    async fn deposit(&self, command: &Deposit, limit: &Limit) -> Result<Decision<Change, u64>, String> {
+        std::future::ready(()).await;
+        if command.0 > limit.0 {
+            return Err("too much".to_owned());
+        }
+        Ok(emit(Deposited(command.0)).reply(self.cents + command.0))
+    }
+    #[my_ego::apply]
+    fn apply(&mut self, event: &Change) {
+        match event {
+            Change::Opened { .. } => self.cents = 0,
+            Change::Deposited(deposited) => self.cents += deposited.0,
+        }
+    }
+}
+
+/// What can happen to a purse.
+#[derive(Event)]
+#[ego(crate = my_ego)]
+pub enum Filling {
+    /// The only one.
+    Filled(Deposited),
+}
+
+/// A purse that holds at most so much.
+#[derive(Aggregate, Default)]
+#[aggregate(name = Self::PURSE, event = Filling)]
+#[ego(crate = my_ego)]
+pub struct Purse<const MAX: u64> {
+    /// How much it holds.
+    pub cents: u64,
+}
+
+impl<const MAX: u64> Purse<MAX> {
+    const PURSE: &'static str = "renamed.name.purse";
+}
+
+#[my_ego::handlers(crate = my_ego)]
+impl<const MAX: u64> Purse<MAX> {
+    #[apply]
+    fn filled(&mut self, event: &Deposited) {
+        self.cents = MAX.min(self.cents + event.0);
+    }
+    #[handle]
+    fn fill(&self, command: Deposit) -> Result<Deposited, Infallible> {
+        Ok(Deposited(command.0))
+    }
+}
+
+#[my_ego::handlers(register(Purse<7>), crate = my_ego)]
+impl<const MAX: u64> Purse<MAX> {
+    #[handle]
+    fn fill_up(&self, _: Open) -> Result<Deposited, Infallible> {
+        Ok(Deposited(MAX))
+    }
+}
+
+my_ego::register!(Purse<7>);

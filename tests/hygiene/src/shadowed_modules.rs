@@ -1,0 +1,110 @@
+//! Modules have the names of the crates that the macros refer to.
+
+use ::ego::prelude::*;
+
+macro_rules! shadows {
+    ($($name:ident)*) => { $(
+        #[doc = "Not what it seems."]
+        #[allow(missing_docs, reason = "it only stands in the way")]
+        pub mod $name {}
+    )* };
+}
+shadows! { core std alloc serde serde_json ego inventory ego_derive model engine message codec __private option result vec convert }
+
+/// What can happen to an account.
+#[derive(Event, ::serde::Serialize, ::serde::Deserialize)]
+pub enum AccountEvent {
+    /// With fields.
+    Opened {
+        /// Whose it is.
+        owner: String,
+    },
+    /// With a payload.
+    #[event(name = "deposited", alias = "Credited", version = 2, upcast(1 => in_cents))]
+    Deposited(Deposited),
+}
+
+/// Money came in.
+#[derive(::serde::Serialize, ::serde::Deserialize)]
+pub struct Deposited(pub u64);
+
+fn in_cents(euros: u64) -> Deposited {
+    Deposited(euros * 100)
+}
+
+/// Brings money.
+#[derive(Command, ::serde::Serialize, ::serde::Deserialize)]
+pub struct Deposit(pub u64);
+
+/// Opens an account.
+#[derive(Command, ::serde::Serialize, ::serde::Deserialize)]
+pub struct Open;
+
+/// An account.
+#[derive(Aggregate, Default)]
+#[aggregate(name = "shadowed_modules.account", event = AccountEvent)]
+pub struct Account {
+    /// How much it holds.
+    pub cents: u64,
+}
+
+#[::ego::handlers]
+impl Account {
+    #[handle]
+    fn open(&self, _: Open, context: &Context) -> Result<AccountEvent, String> {
+        Ok(AccountEvent::Opened { owner: context.id().to_owned() })
+    }
+    #[handle]
+    async fn deposit(&self, command: Deposit, limit: &dyn crate::Limit) -> Result<Deposited, String> {
+        ::core::future::ready(()).await;
+        if command.0 > limit.most() { Err("too much".to_owned()) } else { Ok(Deposited(command.0)) }
+    }
+    #[apply]
+    fn apply(&mut self, event: &AccountEvent) {
+        match event {
+            AccountEvent::Opened { .. } => self.cents = 0,
+            AccountEvent::Deposited(deposited) => self.cents += deposited.0,
+        }
+    }
+}
+
+/// What can happen to a purse.
+#[derive(Event)]
+pub enum PurseEvent {
+    /// Filled.
+    Filled(Deposited),
+}
+
+/// A purse that holds at most so much.
+#[derive(Aggregate, Default)]
+#[aggregate(name = Self::PURSE, event = PurseEvent)]
+pub struct Purse<const MAX: u64> {
+    /// How much it holds.
+    pub cents: u64,
+}
+
+impl<const MAX: u64> Purse<MAX> {
+    const PURSE: &'static str = "shadowed_modules.purse";
+}
+
+#[::ego::handlers]
+impl<const MAX: u64> Purse<MAX> {
+    #[apply]
+    fn filled(&mut self, event: &Deposited) {
+        self.cents = MAX.min(self.cents + event.0);
+    }
+    #[handle]
+    fn fill(&self, command: &Deposit) -> Result<Deposited, ::core::convert::Infallible> {
+        Ok(Deposited(command.0))
+    }
+}
+
+#[::ego::handlers(register(Purse<7>))]
+impl<const MAX: u64> Purse<MAX> {
+    #[handle]
+    fn fill_up(&self, _: Open) -> Result<Deposited, ::core::convert::Infallible> {
+        Ok(Deposited(MAX))
+    }
+}
+
+::ego::register!(Purse<7>);
