@@ -7,7 +7,7 @@ use syn::ext::IdentExt;
 use syn::meta::ParseNestedMeta;
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{Attribute, Lit, LitStr, Meta, Token};
+use syn::{Attribute, Data, Lit, LitStr, Meta, Token};
 
 /// The options in the parentheses of an attribute on an item.
 pub(crate) fn on_item(
@@ -65,6 +65,23 @@ fn skip(input: ParseStream<'_>) -> syn::Result<()> {
         input.parse::<TokenTree>()?;
     }
     Ok(())
+}
+
+/// Refuses these attributes on fields and variants, where nobody would read them.
+pub(crate) fn belong_on_the_type(cx: &Ctxt, data: &Data, names: &[&str]) {
+    let inside: Vec<&Attribute> = match data {
+        Data::Struct(data) => data.fields.iter().flat_map(|field| &field.attrs).collect(),
+        Data::Enum(data) => {
+            let fields = data.variants.iter().flat_map(|variant| &variant.fields).flat_map(|field| &field.attrs);
+            data.variants.iter().flat_map(|variant| &variant.attrs).chain(fields).collect()
+        }
+        Data::Union(data) => data.fields.named.iter().flat_map(|field| &field.attrs).collect(),
+    };
+    for attr in inside {
+        if let Some(name) = names.iter().find(|name| attr.path().is_ident(name)) {
+            cx.error(attr.path(), format_args!("`#[{name}(…)]` says something about the whole type: move it there"));
+        }
+    }
 }
 
 /// An option that may stand once.
