@@ -1,11 +1,11 @@
 //! Compaction: taking the bytes of erased streams and deleted events off the disk. A segment is rewritten with the same layout, what
 //! is gone left empty, so that nothing that points into it changes. FORMAT.md says why a crash is harmless at any time.
 
-use crate::append::{Task, ask};
 use crate::entry::{Entry, RecordedCommit, Texts, read_entry, write_entry};
 use crate::error;
 use crate::log::{Found, Log, Segment, Spot};
 use crate::record::{ENTRY_HEADER, Entries, GROUP_HEADER, GroupHeader, RawEntry, SegmentHeader, finish_entry};
+use crate::request::{Task, ask};
 use crate::shared::Shared;
 use bytes::Bytes;
 use ego::message::StreamId;

@@ -1,9 +1,9 @@
 //! What the writer keeps in memory of the streams that it worked on lately: where they stand, and which command ids they know. With
 //! it, deciding a commit to a busy stream reads nothing.
 
+use crate::find::Reader;
 use crate::hash::Table;
 use crate::key::Head;
-use crate::read::Reader;
 use ego::message::StreamId;
 use ego::store::StoreError;
 use std::collections::HashSet;

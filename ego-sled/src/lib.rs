@@ -17,6 +17,7 @@ mod entry;
 mod error;
 #[cfg(test)]
 mod faults;
+mod find;
 mod folder;
 mod group;
 mod hash;
@@ -29,6 +30,7 @@ mod options;
 mod read;
 mod record;
 mod recover;
+mod request;
 mod shared;
 mod snapshot;
 mod store;

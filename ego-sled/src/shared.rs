@@ -1,9 +1,9 @@
 //! What the store's callers, its writer and its indexer share, and how they wake each other.
 
-use crate::append::Request;
 use crate::index::Index;
 use crate::log::Log;
 use crate::options::Options;
+use crate::request::Request;
 use crate::tail::Tail;
 use ego::message::Position;
 use ego::store::StoreError;

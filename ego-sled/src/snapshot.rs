@@ -2,9 +2,9 @@
 //! files of their own; a snapshot of which a part is missing or changed is none (I8).
 
 use crate::engine::Changes;
+use crate::find::Reader;
 use crate::index::{Index, encode};
 use crate::key;
-use crate::read::Reader;
 use ego::message::{Position, Revision, StreamId};
 use ego::store::{Snapshot, StoreError};
 use serde::{Deserialize, Serialize};

@@ -1,14 +1,15 @@
 //! The store: its life – opened, shared, closed – and the contract, each method handed to the file that knows it.
 
-use crate::append::{self, MAX_COMMIT_BYTES, Prepared, Task, Writer, ask};
+use crate::append::Writer;
 use crate::compact::{self, Compaction};
 use crate::error;
+use crate::find::Reader;
 use crate::folder::Folder;
 use crate::group::GroupWriter;
 use crate::index;
 use crate::options::{Durability, Options};
-use crate::read::Reader;
 use crate::recover::{Recovery, recover};
+use crate::request::{self, MAX_COMMIT_BYTES, Prepared, Task, ask};
 use crate::shared::Shared;
 use crate::verify::{self, Verification};
 use async_trait::async_trait;
@@ -189,7 +190,7 @@ impl Store for SledStore {
             batch.into_iter().map(|commit| Prepared::new(commit, |one| tail.types.contains(one))).collect()
         };
         let batch = prepared?;
-        ask(&self.shared, append::kib(&batch), |answer| Task::Append { batch, answer }).await
+        ask(&self.shared, request::kib(&batch), |answer| Task::Append { batch, answer }).await
     }
 
     async fn find_command(&self, stream: &StreamId, id: &CommandId) -> Result<Option<Committed>, StoreError> {

@@ -1,0 +1,129 @@
+//! What the writer is asked for, prepared where it comes from: whatever needs no decision – encoding, measuring, hashing – is done by
+//! the caller, so that the one writer has little to do.
+
+use crate::entry;
+use crate::error;
+use crate::key::command_hash;
+use crate::shared::{ROOM_KIB, Shared};
+use bytes::Bytes;
+use ego::message::{Expected, Metadata, Revision, StreamId};
+use ego::store::{Body, Commit, EventType, StoreError, Verdict};
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+/// The most bytes in one commit.
+pub(crate) const MAX_COMMIT_BYTES: usize = 16 << 20;
+
+/// What the writer is asked for. Dropping the answer's sender tells the asker that the writer is gone.
+pub(crate) struct Request {
+    pub(crate) task: Task,
+    /// The room that the request takes in the queue, given back when it is answered.
+    pub(crate) permit: OwnedSemaphorePermit,
+}
+
+pub(crate) type Done = oneshot::Sender<Result<(), StoreError>>;
+pub(crate) type Verdicts = oneshot::Sender<Result<Vec<Verdict>, StoreError>>;
+
+pub(crate) enum Task {
+    Append {
+        batch: Vec<Prepared>,
+        answer: Verdicts,
+    },
+    /// `None` forgets the consumer; `Some(0)` sends it back to the start.
+    Checkpoint {
+        consumer: String,
+        position: Option<u64>,
+        answer: Done,
+    },
+    Delete {
+        stream: StreamId,
+        revision: Revision,
+        answer: Done,
+    },
+    Erase {
+        stream: StreamId,
+        answer: Done,
+    },
+    /// Makes durable what was acknowledged.
+    Sync {
+        answer: Done,
+    },
+    /// Ends the segment that is written to.
+    Roll {
+        answer: Done,
+    },
+}
+
+/// A commit as it comes to the writer: everything that needs no decision is done.
+pub(crate) struct Prepared {
+    pub(crate) stream: StreamId,
+    pub(crate) expected: Expected,
+    pub(crate) metadata: Arc<Metadata>,
+    pub(crate) codec: Arc<str>,
+    pub(crate) reply: Bytes,
+    pub(crate) places: u32,
+    pub(crate) state: bool,
+    /// Shapes of events that were not recorded before, as far as is known.
+    pub(crate) types: Vec<EventType>,
+    pub(crate) size: usize,
+    pub(crate) hash: u64,
+    /// Empty when the commit is too large to be recorded.
+    pub(crate) encoded: Vec<u8>,
+}
+
+impl Prepared {
+    pub(crate) fn new(commit: Commit, known: impl Fn(&EventType) -> bool) -> Result<Self, StoreError> {
+        let size = commit.size();
+        let encoded = if size > MAX_COMMIT_BYTES {
+            Vec::new()
+        } else {
+            entry::encode_commit(&commit).map_err(|error| StoreError::other("encoding a commit", error))?
+        };
+        let mut types: Vec<EventType> = Vec::new();
+        if let Body::Events(events) = &commit.body {
+            for event in events {
+                let (kind, name) = (commit.stream.shared_kind(), Arc::clone(&event.name));
+                let one = EventType { kind, name, version: event.version };
+                if !known(&one) && !types.contains(&one) {
+                    types.push(one);
+                }
+            }
+        }
+        Ok(Self {
+            places: entry::places(&commit.body),
+            state: matches!(commit.body, Body::State(_)),
+            hash: command_hash(commit.metadata.command_id.as_str()),
+            stream: commit.stream,
+            expected: commit.expected,
+            metadata: commit.metadata,
+            codec: commit.codec,
+            reply: commit.reply,
+            types,
+            size,
+            encoded,
+        })
+    }
+
+    /// How much room the commit takes in the queue.
+    fn kib(&self) -> usize {
+        self.encoded.len() / 1024 + 1
+    }
+}
+
+/// Hands a task to the writer and waits for its answer. Dropped before the writer has it, nothing happens; dropped later, it happens.
+pub(crate) async fn ask<T>(
+    shared: &Shared,
+    kib: usize,
+    task: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Task,
+) -> Result<T, StoreError> {
+    let kib = u32::try_from(kib.clamp(1, ROOM_KIB)).unwrap_or(u32::MAX);
+    let permit = Arc::clone(&shared.room).acquire_many_owned(kib).await.map_err(|_| StoreError::Closed)?;
+    let (answer, answered) = oneshot::channel();
+    shared.queue.push(Request { task: task(answer), permit })?;
+    answered.await.map_err(|_| error::gone("writing"))?
+}
+
+/// How much room a batch takes in the queue.
+pub(crate) fn kib(batch: &[Prepared]) -> usize {
+    batch.iter().map(Prepared::kib).sum()
+}
