@@ -2,6 +2,7 @@
 
 use crate::ctxt::Ctxt;
 use crate::suggest::did_you_mean;
+use crate::ty::show;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::meta::ParseNestedMeta;
@@ -35,7 +36,7 @@ pub(crate) fn in_list(
         let word = meta.path.get_ident().map(|ident| ident.unraw().to_string()).unwrap_or_default();
         let result = match known.iter().find(|known| **known == word) {
             Some(known) => option(known, &meta),
-            None => Err(unknown(owner, &meta, &word, known)),
+            None => Err(unknown(owner, &meta, known)),
         };
         // The rest of a refused option is passed over, so that the options behind it are read as well.
         if let Err(error) = result {
@@ -50,14 +51,11 @@ pub(crate) fn in_list(
     }
 }
 
-fn unknown(owner: &str, meta: &ParseNestedMeta, word: &str, known: &[&str]) -> syn::Error {
+fn unknown(owner: &str, meta: &ParseNestedMeta, known: &[&str]) -> syn::Error {
+    let word = show(&meta.path);
+    let hint = did_you_mean(&word, known);
     let options = known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
-    let (hint, end) = match did_you_mean(word, known) {
-        hint if hint.is_empty() => (hint, ""),
-        hint => (hint, " "),
-    };
-    let before = if end.is_empty() { " " } else { end };
-    syn::Error::new(meta.path.span(), format!("unknown `{owner}` option `{word}`{hint}{before}(options: {options})"))
+    syn::Error::new(meta.path.span(), format!("unknown `{owner}` option `{word}`{hint} (options: {options})"))
 }
 
 fn skip(input: ParseStream<'_>) -> syn::Result<()> {
