@@ -49,7 +49,6 @@ use std::sync::Arc;
 ///     .then_rejected("nothing to count".to_owned());
 /// # }
 /// ```
-#[must_use]
 pub fn test<A: Aggregate>() -> Given<A> {
     Given {
         state: A::default(),
@@ -151,7 +150,6 @@ impl<A: Aggregate> Given<A> {
 }
 
 /// What a command led to. Each `then_…` panics with what was expected and what was found.
-#[must_use = "say what is expected"]
 pub struct Then<A: Aggregate, R, E> {
     given: Given<A>,
     events: Vec<A::Event>,
@@ -164,7 +162,6 @@ impl<A: Aggregate, R: Reply, E: Rejection> Then<A, R, E> {
     /// # Panics
     /// When it was refused or recorded something else.
     #[track_caller]
-    #[allow(clippy::return_self_not_must_use, reason = "the last word of a test")]
     pub fn then_events(self, expected: impl Outcome<A::Event, Reply = ()>) -> Self
     where
         A::Event: PartialEq + Debug,
@@ -183,7 +180,6 @@ impl<A: Aggregate, R: Reply, E: Rejection> Then<A, R, E> {
     /// # Panics
     /// When it was refused or recorded something.
     #[track_caller]
-    #[allow(clippy::return_self_not_must_use, reason = "the last word of a test")]
     pub fn then_nothing(self) -> Self {
         self.accepted();
         let names: Vec<_> = self.events.iter().map(|event| event.schema().name).collect();
@@ -196,7 +192,6 @@ impl<A: Aggregate, R: Reply, E: Rejection> Then<A, R, E> {
     /// # Panics
     /// When it was refused or replied something else.
     #[track_caller]
-    #[allow(clippy::return_self_not_must_use, reason = "the last word of a test")]
     pub fn then_reply(self, expected: impl Borrow<R>) -> Self
     where
         R: PartialEq + Debug,
@@ -213,7 +208,6 @@ impl<A: Aggregate, R: Reply, E: Rejection> Then<A, R, E> {
     /// # Panics
     /// When it was accepted or refused with another error.
     #[track_caller]
-    #[allow(clippy::return_self_not_must_use, reason = "the last word of a test")]
     pub fn then_rejected(self, expected: impl Borrow<E>) -> Self
     where
         E: PartialEq,
@@ -231,7 +225,6 @@ impl<A: Aggregate, R: Reply, E: Rejection> Then<A, R, E> {
     /// # Panics
     /// When it is in another.
     #[track_caller]
-    #[allow(clippy::return_self_not_must_use, reason = "the last word of a test")]
     pub fn then_state(self, expected: impl Borrow<A>) -> Self
     where
         A: PartialEq + Debug,
