@@ -70,11 +70,14 @@ pub struct RecordedJson {
     pub metadata: Arc<Metadata>,
 }
 
+/// What a recorded event is to its reader.
+type Read<T> = Box<dyn Fn(&Shared, &RecordedEvent) -> Result<T, RecoveryError> + Send>;
+
 /// The events of one aggregate, oldest first, read page by page.
 pub struct History<T> {
     shared: Arc<Shared>,
     stream: StreamId,
-    read: Box<dyn Fn(&Shared, &RecordedEvent) -> Result<T, RecoveryError> + Send>,
+    read: Read<T>,
     /// Where the next page starts; the outer `None` at the end.
     next: Option<Option<Revision>>,
     page: VecDeque<RecordedEvent>,
@@ -195,11 +198,7 @@ impl Engine {
         Ok(place.stream(id)?)
     }
 
-    fn history_of<T>(
-        &self,
-        stream: StreamId,
-        read: Box<dyn Fn(&Shared, &RecordedEvent) -> Result<T, RecoveryError> + Send>,
-    ) -> History<T> {
+    fn history_of<T>(&self, stream: StreamId, read: Read<T>) -> History<T> {
         History { shared: Arc::clone(&self.inner.shared), stream, read, next: Some(None), page: VecDeque::new() }
     }
 }

@@ -34,7 +34,7 @@ pub trait Dispatch<C: Command> {
     /// Sends a command and does not wait: short for [`send`](Dispatch::send) and [`and_forget`](Sending::and_forget).
     ///
     /// # Errors
-    /// [`ForgetError`], as [`Sending::and_forget`].
+    /// [`ForgetError`](super::ForgetError), as [`Sending::and_forget`].
     fn send_and_forget<A: Aggregate>(&self, id: impl Into<String>, command: C) -> Result<CommandId, super::ForgetError>
     where
         C: HandledBy<A>,
