@@ -94,7 +94,7 @@ async fn two_engines_on_one_store_lose_and_double_nothing() {
     let (one, _) = start(Engine::builder().store(store.clone()).limits(patient())).await;
     let (two, _) = start(Engine::builder().store(store.clone()).limits(patient())).await;
     let send = |n: usize| {
-        let engine = if n % 2 == 0 { one.clone() } else { two.clone() };
+        let engine = if n.is_multiple_of(2) { one.clone() } else { two.clone() };
         tokio::spawn(async move { engine.send::<Tally>("a", Count { by: 1 }).await.unwrap().reply })
     };
     let mut totals: Vec<u64> = join_all((0..200).map(send)).await.into_iter().map(Result::unwrap).collect();
