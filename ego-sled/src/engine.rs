@@ -145,6 +145,10 @@ fn distrust(folder: &Path) {
 fn guarded<T>(folder: &Path, work: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
     let failed = match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(done)) => return Ok(done),
+        Ok(Err(sled::Error::Io(source))) => {
+            distrust(folder);
+            return Err(error::io("using the index, which is rebuilt when the store is opened again, in", folder)(source));
+        }
         Ok(Err(error)) => error.to_string(),
         Err(_) => "it panicked".to_owned(),
     };

@@ -40,11 +40,12 @@ impl Reader {
         let _one_at_a_time = self.index.snapshots.lock();
         let head = self.head(stream)?.unwrap_or_default();
         let asked = snapshot.revision.get();
-        if asked > head.revision {
-            return Err(StoreError::BeyondHead { asked, end: head.revision });
+        let end = if head.erased { 0 } else { head.revision };
+        if asked > end {
+            return Err(StoreError::BeyondHead { asked, end });
         }
         let kept = self.index.snapshot_header(stream)?;
-        if head.erased || kept.is_some_and(|kept| kept.revision > snapshot.revision) {
+        if kept.is_some_and(|kept| kept.revision > snapshot.revision) {
             return Ok(());
         }
         let header = Header {

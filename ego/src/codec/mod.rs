@@ -201,6 +201,26 @@ mod tests {
     }
 
     #[test]
+    fn an_alias_of_a_variant_moves_none_of_the_others() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        enum Booking {
+            #[serde(alias = "Added", alias = "Put")]
+            Credited {
+                by: u32,
+            },
+            Debited {
+                by: u32,
+            },
+        }
+        both(|codec| {
+            for (index, value) in [(0, Booking::Credited { by: 1 }), (1, Booking::Debited { by: 1 })] {
+                let bytes = codec.encode_variant(&value).unwrap();
+                assert_eq!(codec.decode_variant::<Booking>(&bytes, index), Ok(value));
+            }
+        });
+    }
+
+    #[test]
     fn unknown_fields_are_ignored_and_new_fields_take_their_default() {
         both(|codec| {
             let read = codec.decode_variant::<Change>(br#"{"owner":"ann","gone":[1]}"#, 0);

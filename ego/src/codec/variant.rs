@@ -1,7 +1,7 @@
 //! An enum's variant without its name. The store keeps the event's stored name, so the tag that serde would write is left out, and on
-//! the way back the variant is chosen by its place in serde's own list: no `rename` can make the two drift apart (I10).
+//! the way back the variant is chosen by its place: no `rename` can make the two drift apart (I10).
 
-use serde::de::value::StrDeserializer;
+use serde::de::value::U32Deserializer;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error as _, IgnoredAny, VariantAccess, Visitor};
 use serde::ser::{Error as _, Impossible, Serialize, SerializeStruct, SerializeStructVariant, Serializer};
 use serde::{Deserialize, forward_to_deserialize_any};
@@ -133,13 +133,10 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for ByIndex<D> {
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
-        variants: &'static [&'static str],
+        _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        let chosen = usize::try_from(self.index).ok().and_then(|index| variants.get(index));
-        let tag =
-            chosen.ok_or_else(|| D::Error::custom("the event enum has fewer variants than its serde implementation knows"))?;
-        visitor.visit_enum(Chosen { tag, content: self.content })
+        visitor.visit_enum(Chosen { index: self.index, content: self.content })
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, D::Error> {
@@ -153,7 +150,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for ByIndex<D> {
 }
 
 struct Chosen<D> {
-    tag: &'static str,
+    index: u32,
     content: D,
 }
 
@@ -162,7 +159,8 @@ impl<'de, D: Deserializer<'de>> EnumAccess<'de> for Chosen<D> {
     type Variant = Inside<D>;
 
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Inside<D>), D::Error> {
-        let tag = seed.deserialize(StrDeserializer::<D::Error>::new(self.tag))?;
+        // Not by a name from serde's list: that one holds the aliases of the variants, too.
+        let tag = seed.deserialize(U32Deserializer::<D::Error>::new(self.index))?;
         Ok((tag, Inside(self.content)))
     }
 }

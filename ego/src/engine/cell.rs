@@ -65,7 +65,7 @@ pub(super) struct Cell<A: Aggregate> {
     pub(super) stream: StreamId,
     pub(super) shared: Arc<Shared>,
     inner: Mutex<Inner<A>>,
-    /// One permit for each command that may still be queued.
+    /// One permit for each command that may still be queued. Closed when the aggregate is sent away.
     pub(super) slots: Semaphore,
     /// When the aggregate was last used, in milliseconds since the engine's start.
     last_used: AtomicU64,
@@ -146,7 +146,11 @@ impl<A: Aggregate> Cell<A> {
         let Some(mut inner) = self.inner.try_lock() else { return false };
         let idle =
             inner.queue.is_empty() && inner.again.is_empty() && inner.seat.as_ref().is_some_and(|seat| seat.lineage.is_settled());
-        inner.retired |= idle;
+        if idle {
+            inner.retired = true;
+            // Who waits for a slot behind a sender that is never polled again finds the aggregate anew.
+            self.slots.close();
+        }
         idle
     }
 }

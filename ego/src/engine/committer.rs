@@ -148,26 +148,7 @@ impl Committer {
         queue.entries.push_back(Entry { want, lineage: Arc::clone(lineage), id, cost, answer });
         if !std::mem::replace(&mut queue.running, true) {
             drop(queue);
-            drive(&self.runtime, Arc::clone(self).run());
-        }
-    }
-
-    async fn run(self: Arc<Self>) {
-        for batches in 1.. {
-            // Whoever pushed first runs the pipeline; let him go on before long.
-            if batches % 16 == 0 {
-                tokio::task::yield_now().await;
-            }
-            let entries: Vec<Entry> = {
-                let mut queue = self.queue.lock();
-                let count = queue.entries.len().min(self.batch);
-                if count == 0 {
-                    queue.running = false;
-                    return;
-                }
-                queue.entries.drain(..count).collect()
-            };
-            self.commit(entries).await;
+            drive(&self.runtime, Run { committer: Arc::clone(self), finished: false }.run());
         }
     }
 
@@ -228,5 +209,46 @@ impl Committer {
             Ok(verdicts) => verdicts,
             Err(panic) => Err(StoreError::damaged("the store", format!("it panicked: {}", panic_message(&*panic)))),
         }
+    }
+}
+
+/// Somebody who runs the pipeline until nothing waits.
+struct Run {
+    committer: Arc<Committer>,
+    finished: bool,
+}
+
+impl Run {
+    async fn run(mut self) {
+        for batches in 1.. {
+            // Whoever pushed first runs the pipeline; let him go on before long.
+            if batches % 16 == 0 {
+                tokio::task::yield_now().await;
+            }
+            let entries: Vec<Entry> = {
+                let mut queue = self.committer.queue.lock();
+                let count = queue.entries.len().min(self.committer.batch);
+                if count == 0 {
+                    (queue.running, self.finished) = (false, true);
+                    return;
+                }
+                queue.entries.drain(..count).collect()
+            };
+            self.committer.commit(entries).await;
+        }
+    }
+}
+
+impl Drop for Run {
+    /// Not at the end of the work: the runtime was shut down under it. Nobody will run what waits, so let the senders know.
+    fn drop(&mut self) {
+        if self.finished {
+            return;
+        }
+        let mut queue = self.committer.queue.lock();
+        queue.running = false;
+        let waiting = std::mem::take(&mut queue.entries);
+        drop(queue);
+        drop(waiting);
     }
 }

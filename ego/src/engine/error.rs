@@ -52,7 +52,7 @@ pub enum CommandError<E> {
     /// The JSON that came by name is not the command, or an event or the reply could not be encoded or decoded.
     #[error("{what} could not be {}", if *.encoding { "encoded" } else { "decoded" })]
     Codec {
-        /// What: the command, an event, the reply.
+        /// What: the command, an event, the reply; or `the recorded reply`, and then the command took effect.
         what: Arc<str>,
         /// Whether it was to be encoded; otherwise decoded.
         encoding: bool,

@@ -1,9 +1,12 @@
 //! Commands that nobody waits for: bounded, and their failures can be heard.
 
+use super::error::panic_message;
 use super::send::Sending;
 use super::shared::Gate;
 use crate::message::CommandId;
+use futures_util::FutureExt;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::broadcast;
 
@@ -76,8 +79,13 @@ impl<R: Send + 'static, E: fmt::Debug + fmt::Display + Send + Sync + 'static> Se
         let (failures, id, command) = (self.engine.inner.failures.clone(), command_id.clone(), self.command);
         let outcome = (self.start)(self.options);
         shared.runtime.spawn(async move {
-            if let Err(error) = outcome.await {
-                let reason = with_causes(&error);
+            let reason = match AssertUnwindSafe(outcome).catch_unwind().await {
+                Ok(Ok(_)) => None,
+                Ok(Err(error)) => Some(with_causes(&error)),
+                // By name, also reading the command and writing the reply is the user's.
+                Err(panic) => Some(format!("it panicked: {}", panic_message(&*panic))),
+            };
+            if let Some(reason) = reason {
                 tracing::error!(command, command_id = %id, reason, "a command that nobody waited for failed");
                 // An error only says that nobody listens.
                 let _ = failures.send(Failure { command, command_id: id, reason: reason.into() });

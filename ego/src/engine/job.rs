@@ -428,10 +428,13 @@ impl<A: Aggregate, C: HandledBy<A>> Rest<A, C> {
                 let receipt = self.receipt(reply, before.revision, Some(&before));
                 self.answer(Ok(Receipt { repeated: true, ..receipt }));
             }
-            Err(source) => self.answer(Err(CommandError::Codec { what: "the reply".into(), encoding: false, source })),
+            Err(source) => self.answer(Err(CommandError::Codec { what: RECORDED_REPLY.into(), encoding: false, source })),
         }
     }
 }
+
+/// What could not be read or shown, when the command took effect all the same.
+pub(super) const RECORDED_REPLY: &str = "the recorded reply";
 
 /// The empty reply takes no bytes: most commands have it.
 fn encode_reply<R: crate::model::Reply>(codecs: &super::shared::Codecs, reply: &R) -> Result<Bytes, CodecError> {

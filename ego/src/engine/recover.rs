@@ -3,7 +3,7 @@
 use super::cell::Core;
 use super::drive::drive;
 use super::error::{RecoveryError, panic_message};
-use super::shared::{Shared, runtime_ended};
+use super::shared::{Shared, lost};
 use crate::message::{Position, Revision, StreamId};
 use crate::model::{Aggregate, Event, Stored};
 use crate::store::{Direction, RecordedEvent, Store, StoreError};
@@ -71,7 +71,7 @@ pub(super) async fn recover_apart<A: Aggregate>(shared: &Arc<Shared>, stream: St
         }
     };
     drive(&shared.runtime, work);
-    answer.await.unwrap_or_else(|_| Err(runtime_ended("replaying").into()))
+    answer.await.unwrap_or_else(|_| Err(lost("replaying").into()))
 }
 
 /// What a recorded event means today, added to `events`.

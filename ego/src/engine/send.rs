@@ -1,8 +1,8 @@
 //! Sending a command: what is sent, with which options, and what comes back.
 
-use super::job::{CommandJob, Order, Ticket};
+use super::job::{CommandJob, Order, RECORDED_REPLY, Ticket};
 use super::place::Place;
-use super::shared::{Gate, Pass, Shared};
+use super::shared::{Gate, Pass, Shared, lost};
 use super::{CommandError, Engine, ForgetError, UnknownTarget};
 use crate::message::{CommandId, Expected, MetadataDraft, Position, Revision};
 use crate::model::{Aggregate, Command, HandledBy, Handles, Rejection};
@@ -224,7 +224,7 @@ async fn submit<A: Aggregate, C: HandledBy<A>>(
     let answered = async {
         queue(&place, &id, job).await?;
         // Dropped unanswered when the runtime is shut down under the command, or by a panic outside of the handler.
-        answer.await.unwrap_or_else(|_| Err(lost(&shared)))
+        answer.await.unwrap_or_else(|_| Err(unanswered(&shared, &ticket)))
     };
     match timeout_at(deadline, answered).await {
         Ok(outcome) => outcome,
@@ -232,8 +232,10 @@ async fn submit<A: Aggregate, C: HandledBy<A>>(
     }
 }
 
-fn lost<E>(shared: &Shared) -> CommandError<E> {
-    if shared.gate.is_closed() {
+fn unanswered<E>(shared: &Shared, ticket: &Ticket) -> CommandError<E> {
+    if !ticket.abandon() {
+        CommandError::Store(lost("recording the command"))
+    } else if shared.gate.is_closed() {
         CommandError::Stopped
     } else {
         CommandError::Panicked { message: "the command was lost; the log says why".into() }
@@ -249,7 +251,7 @@ async fn queue<A: Aggregate, C: HandledBy<A>>(
     let mut job: Box<dyn super::cell::Job<A>> = job;
     loop {
         let cell = place.cell(id)?;
-        // Never closed; given back when the command leaves the queue.
+        // Given back when the command leaves the queue. A retired cell has none to give, and takes no command.
         if let Ok(slot) = cell.slots.acquire().await {
             slot.forget();
         }
@@ -284,7 +286,7 @@ pub(super) fn by_name<A: Handles<C>, C: Command>(
             let receipt = submit::<A, C>(start_engine, id, command, options)
                 .await
                 .map_err(|error| error.map(|rejection| AnyRejection(Box::new(rejection))))?;
-            let reply = serde_json::to_value(&receipt.reply).map_err(|error| codec_error("the reply", true, error))?;
+            let reply = serde_json::to_value(&receipt.reply).map_err(|error| codec_error(RECORDED_REPLY, true, error))?;
             let Receipt { revision, position, command_id, repeated, .. } = receipt;
             Ok(Receipt { reply, revision, position, command_id, repeated })
         }) as BoxFuture<'static, _>

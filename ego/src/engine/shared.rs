@@ -35,14 +35,14 @@ impl Shared {
     }
 }
 
-/// The runtime that the engine was started on was shut down under some work. What became of a commit is not known then.
+/// Some work was dropped before its end. What became of a commit is not known then.
 #[derive(Debug, thiserror::Error)]
-#[error("the runtime that the engine was started on has ended")]
-struct RuntimeEnded;
+#[error("it was lost on its way: the runtime that the engine was started on has ended, or something panicked, as the log says")]
+struct Lost;
 
 /// Why `action` was not finished.
-pub(super) fn runtime_ended(action: &str) -> StoreError {
-    StoreError::other(action, RuntimeEnded)
+pub(super) fn lost(action: &str) -> StoreError {
+    StoreError::other(action, Lost)
 }
 
 /// The codec that is written with, and those that are still read.
@@ -90,7 +90,8 @@ impl Gate {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
+        // SeqCst: who leaves either sees the gate closed, or `stop` sees that he left.
+        self.closed.load(Ordering::SeqCst)
     }
 
     pub(super) fn hurry(&self) {
@@ -117,7 +118,10 @@ impl Gate {
                 left.await;
             }
         };
-        tokio::time::timeout(within, waiting).await.map_err(|_| self.inside())
+        match tokio::time::timeout(within, waiting).await.map_or_else(|_| self.inside(), |()| 0) {
+            0 => Ok(()),
+            left => Err(left),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use super::commit::{at, commit, commit_to, stream, stream_of};
 use super::probe::{Probe, ok};
 use crate::message::{Expected, Position, Revision};
 use crate::store::Direction::{Backwards, Forwards};
-use crate::store::{Filter, Refusal, Snapshot, Store, StreamHead, Verdict};
+use crate::store::{Filter, Refusal, Snapshot, Store, StoreError, StreamHead, Verdict};
 use bytes::Bytes;
 
 async fn erase(store: &Probe, id: &str) {
@@ -158,12 +158,13 @@ pub(super) async fn erasure_waits_for_no_consumer(bench: Bench) {
     assert_eq!(ok(store.list_checkpoints().await, "listing checkpoints"), [("late".to_owned(), None)]);
 }
 
-/// A snapshot that is saved after the erasure does not bring anything back, whether it is answered with an error or not.
+/// A snapshot that is saved after the erasure is refused, and brings nothing back.
 pub(super) async fn a_late_snapshot_brings_nothing_back(bench: Bench) {
     let store = bench.open().await;
     store.commit(commit("a").events(2)).await;
     erase(&store, "a").await;
-    let _ = store.save_snapshot(&stream("a"), snapshot()).await;
+    let refused = store.save_snapshot(&stream("a"), snapshot()).await;
+    assert!(matches!(refused, Err(StoreError::BeyondHead { end: 0, .. })), "{refused:?}");
     assert_eq!(ok(store.load_snapshot(&stream("a")).await, "loading a snapshot"), None);
 }
 

@@ -8,6 +8,7 @@ use crate::codec::AnyCodec;
 use crate::message::{CommandId, Metadata, MetadataDraft, Revision, StreamId};
 use crate::model::{Aggregate, Context, Event, HandledBy, HandlerResult, Outcome, Rejection, Reply, Services, Stored};
 use jiff::Timestamp;
+use serde_json::Value;
 use std::borrow::Borrow;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -79,9 +80,7 @@ impl<A: Aggregate> Given<A> {
     pub fn given(mut self, events: impl Outcome<A::Event, Reply = ()>) -> Self {
         let mut happened = Vec::new();
         events.record(&mut happened);
-        for event in &happened {
-            arranged(keeps_event(event));
-        }
+        let happened: Vec<_> = happened.iter().map(|event| arranged(kept_event(event))).collect();
         self.append(&happened);
         self
     }
@@ -116,23 +115,26 @@ impl<A: Aggregate> Given<A> {
         self
     }
 
-    /// A command comes. Its events are applied at once, so that [`Then::and`] goes on from there.
+    /// A command comes. Its events are applied at once, so that [`Then::and`] goes on from there. The handler gets the command, and the
+    /// state its events, as they come back from JSON.
     ///
     /// # Panics
     /// With "the arrangement is broken" when the id or the metadata is not allowed, or the command does not come back from JSON as it
-    /// went in; with the handler's or the applier's own panic.
+    /// went in; when an event or the reply does not; with the handler's or the applier's own panic.
     pub async fn when<C: HandledBy<A>>(mut self, command: C) -> Then<A, C::Reply, C::Error> {
-        let command = arranged(keeps(&command, C::NAME).map(|()| command));
+        let command = arranged(kept(&command, C::NAME));
         let stream = arranged(StreamId::new(A::KIND, &*self.id).map_err(|error| error.to_string()));
         let metadata = arranged(self.complete(C::NAME));
         let context = Context::new(stream, self.revision, Arc::new(metadata), Arc::new(self.services.clone()));
         let output = command.decide(&self.state, &context).await;
         let mut events = Vec::new();
         let outcome = output.record(&mut events);
-        if outcome.is_err() {
-            events.clear();
+        match &outcome {
+            Ok(reply) => drop(stored(kept(reply, "reply"))),
+            Err(_) => events.clear(),
         }
-        self.append(&events);
+        let recorded: Vec<_> = events.iter().map(|event| stored(kept_event(event))).collect();
+        self.append(&recorded);
         Then { given: self, events, outcome }
     }
 
@@ -168,11 +170,8 @@ impl<A: Aggregate, R: Reply, E: Rejection> Then<A, R, E> {
         let mut events = Vec::new();
         expected.record(&mut events);
         assert!(self.events == events, "expected the events\n  {events:?}\nfound\n  {:?}", self.events);
-        for event in &self.events {
-            if let Err(reason) = keeps_event(event) {
-                panic!("the event would not be stored: {reason}");
-            }
-        }
+        let recorded: Vec<_> = self.events.iter().map(|event| stored(kept_event(event))).collect();
+        assert!(recorded == events, "expected the events\n  {events:?}\nfound, as they come back from JSON\n  {recorded:?}");
         self
     }
 
@@ -199,9 +198,8 @@ impl<A: Aggregate, R: Reply, E: Rejection> Then<A, R, E> {
     {
         let (expected, found) = (expected.borrow(), self.accepted());
         assert!(found == expected, "expected the reply\n  {expected:?}\nfound\n  {found:?}");
-        if let Err(reason) = keeps(found, "reply") {
-            panic!("the reply would not be stored: {reason}");
-        }
+        let back = stored(kept(found, "reply"));
+        assert!(back == *expected, "expected the reply\n  {expected:?}\nfound, as it comes back from JSON\n  {back:?}");
         self
     }
 
@@ -282,34 +280,56 @@ fn arranged<T>(part: Result<T, String>) -> T {
     }
 }
 
-/// Whether a value comes back from JSON as it went in.
-fn keeps<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T, what: &str) -> Result<(), String> {
+#[track_caller]
+fn stored<T>(part: Result<T, String>) -> T {
+    match part {
+        Ok(part) => part,
+        Err(reason) => panic!("it would not be stored: {reason}"),
+    }
+}
+
+/// The value as it comes back from JSON.
+fn kept<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T, what: &str) -> Result<T, String> {
     let json = AnyCodec::default();
     let bytes = json.encode(value).map_err(|error| format!("{what} cannot be written: {error}"))?;
     let back: T = json.decode(&bytes).map_err(|error| format!("{what} cannot be read again: {error}"))?;
-    same(what, &bytes, &json.encode(&back).map_err(|error| error.to_string())?)
+    same(what, &bytes, &json.encode(&back).map_err(|error| error.to_string())?)?;
+    Ok(back)
 }
 
-/// Whether an event comes back from JSON as it went in, through its own upcasting.
-fn keeps_event<E: Event>(event: &E) -> Result<(), String> {
+/// The event as it comes back from JSON, through its own upcasting.
+fn kept_event<E: Event>(event: &E) -> Result<E, String> {
     let json = AnyCodec::default();
     let schema = event.schema();
     let bytes = event.encode(&json).map_err(|error| format!("{} cannot be written: {error}", schema.name))?;
     let stored = Stored { name: schema.name, version: schema.version, payload: &bytes };
     let mut back = Vec::new();
     E::decode(stored, &json, &mut back).map_err(|error| format!("{} cannot be read again: {}", schema.name, causes(&error)))?;
-    match &back[..] {
-        [one] => same(schema.name, &bytes, &one.encode(&json).map_err(|error| error.to_string())?),
-        several => Err(format!("{} is read again as {} events", schema.name, several.len())),
-    }
+    let [one] = <[E; 1]>::try_from(back).map_err(|back| format!("{} is read again as {} events", schema.name, back.len()))?;
+    same(schema.name, &bytes, &one.encode(&json).map_err(|error| error.to_string())?)?;
+    Ok(one)
 }
 
 fn same(what: &str, before: &[u8], after: &[u8]) -> Result<(), String> {
-    if before == after {
+    let unordered = |bytes| serde_json::from_slice(bytes).map(unordered).ok();
+    if before == after || unordered(before).is_some_and(|before| Some(before) == unordered(after)) {
         return Ok(());
     }
     let (before, after) = (String::from_utf8_lossy(before), String::from_utf8_lossy(after));
     Err(format!("{what} is written as {before}, but read again as {after}"))
+}
+
+/// Maps and sets are written in no order of their own.
+fn unordered(json: Value) -> Value {
+    match json {
+        Value::Array(items) => {
+            let mut items: Vec<_> = items.into_iter().map(unordered).collect();
+            items.sort_by_cached_key(Value::to_string);
+            Value::Array(items)
+        }
+        Value::Object(fields) => fields.into_iter().map(|(key, value)| (key, unordered(value))).collect(),
+        other => other,
+    }
 }
 
 fn causes(error: &dyn std::error::Error) -> String {

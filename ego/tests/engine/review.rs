@@ -10,20 +10,32 @@ use ego::prelude::*;
 use ego::store::MemoryStore;
 use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, HashSet};
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(5);
 
-#[derive(Event, Debug, Serialize, Deserialize)]
+#[derive(Event, Debug, PartialEq, Serialize, Deserialize)]
 pub enum FragileEvent {
-    Touched { bomb: Bomb },
+    Touched {
+        bomb: Bomb,
+    },
     Armed,
+    /// With a field that is never written.
+    Shrunk {
+        #[serde(skip)]
+        by: u64,
+    },
+    Labelled {
+        labels: HashMap<String, u64>,
+        names: HashSet<String>,
+    },
 }
 
 /// Panics when it is dropped, if it was told to.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Bomb {
     armed: bool,
 }
@@ -44,6 +56,24 @@ pub struct Arm;
 /// Records nothing, and is counted.
 #[derive(Command, Serialize, Deserialize)]
 pub struct Look;
+#[derive(Command, Serialize, Deserialize)]
+pub struct Shrink {
+    pub by: u64,
+}
+#[derive(Command, Serialize, Deserialize)]
+pub struct Label {
+    pub labels: HashMap<String, u64>,
+    pub names: HashSet<String>,
+}
+/// With a field that is never written.
+#[derive(Command, Serialize, Deserialize)]
+pub struct Whisper {
+    #[serde(skip)]
+    pub loud: bool,
+}
+/// Replies a number that JSON texts can hold, and JSON values cannot.
+#[derive(Command, Serialize, Deserialize)]
+pub struct Boast;
 #[derive(Command, Serialize)]
 pub struct Unreadable;
 
@@ -55,10 +85,11 @@ impl<'de> Deserialize<'de> for Unreadable {
 
 static LOOKS: AtomicUsize = AtomicUsize::new(0);
 
-#[derive(Aggregate, Default)]
+#[derive(Aggregate, Debug, Default, PartialEq)]
 #[aggregate(name = "fragile", event = FragileEvent)]
 pub struct Fragile {
     bomb: Bomb,
+    shrunk: u64,
 }
 
 #[ego::handlers]
@@ -77,12 +108,32 @@ impl Fragile {
         Ok(())
     }
     #[handle]
+    fn shrink(&self, cmd: Shrink) -> Result<FragileEvent, String> {
+        Ok(FragileEvent::Shrunk { by: cmd.by })
+    }
+    #[handle]
+    fn label(&self, cmd: Label) -> Result<FragileEvent, String> {
+        Ok(FragileEvent::Labelled { labels: cmd.labels, names: cmd.names })
+    }
+    #[handle]
+    fn whisper(&self, cmd: Whisper) -> Result<(), String> {
+        if cmd.loud { Ok(()) } else { Err("too low".to_owned()) }
+    }
+    #[handle]
+    fn boast(&self, _: Boast) -> Result<Decision<FragileEvent, u128>, String> {
+        Ok(emit(FragileEvent::Touched { bomb: Bomb::default() }).reply(u128::MAX))
+    }
+    #[handle]
     fn unreadable(&self, _: Unreadable) -> Result<(), String> {
         Ok(())
     }
     #[apply]
     fn apply(&mut self, event: &FragileEvent) {
-        self.bomb.armed |= matches!(event, FragileEvent::Armed);
+        match event {
+            FragileEvent::Armed => self.bomb.armed = true,
+            FragileEvent::Shrunk { by } => self.shrunk += by,
+            FragileEvent::Touched { .. } | FragileEvent::Labelled { .. } => {}
+        }
     }
 }
 
@@ -261,4 +312,97 @@ async fn stopping_finishes_the_commands_that_nobody_waits_for() {
     engine.send_and_forget::<Tally>("a", Count { by: 1 }).unwrap();
     engine.stop(SOON).await.unwrap();
     assert!(store.stream_is_at("a", 1), "it was taken, and is not recorded");
+}
+
+#[tokio::test]
+async fn a_command_that_nobody_waits_for_and_that_panics_is_heard() {
+    let (engine, _) = engine_on(MemoryStore::new()).await;
+    let mut failures = engine.failures();
+    engine.dispatch("fragile", "a", "Unreadable", serde_json::json!(null)).and_forget().unwrap();
+    let failure = tokio::time::timeout(SOON, failures.next()).await.expect("nothing was heard").unwrap().unwrap();
+    assert!(failure.reason.contains("while reading"), "{}", failure.reason);
+}
+
+#[test]
+fn i12_a_runtime_that_ends_under_the_engine_is_told_to_senders_on_another() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let elsewhere = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let store = Rigged::closed();
+    let (engine, _) = runtime.block_on(engine_on(store.clone()));
+    elsewhere.block_on(async {
+        let mut committing = pin!(engine.send::<Tally>("a", Count { by: 1 }).into_future());
+        assert!((&mut committing).now_or_never().is_none());
+        let mut peek = pin!(engine.send::<Tally>("a", Peek).into_future());
+        assert!((&mut peek).now_or_never().is_none());
+        store.wait_until_begun(1).await;
+        runtime.shutdown_background();
+        let error = tokio::time::timeout(SOON, committing).await.expect("it waits for nobody").unwrap_err();
+        assert!(matches!(error, CommandError::Store(_)), "it may have been recorded: {error}");
+        assert!(tokio::time::timeout(SOON, peek).await.expect("it waits for nobody").is_err());
+        for id in ["a", "b"] {
+            let sending = engine.send::<Tally>(id, Count { by: 1 }).into_future();
+            assert!(tokio::time::timeout(SOON, sending).await.expect("it waits for nobody").is_err());
+        }
+        engine.stop(SOON).await.unwrap();
+    });
+}
+
+#[tokio::test]
+#[should_panic(expected = "as they come back from JSON")]
+async fn a_test_does_not_pass_for_an_event_that_loses_a_field() {
+    ego::test::<Fragile>().when(Shrink { by: 2 }).await.then_events([FragileEvent::Shrunk { by: 2 }]);
+}
+
+#[tokio::test]
+#[should_panic(expected = "expected the state")]
+async fn a_test_does_not_pass_for_a_state_that_the_next_replay_does_not_give() {
+    let expected = Fragile { shrunk: 2, ..Fragile::default() };
+    ego::test::<Fragile>().when(Shrink { by: 2 }).await.then_state(expected);
+}
+
+#[tokio::test]
+async fn a_test_sees_a_command_as_it_is_sent_by_name_or_decides_again() {
+    ego::test::<Fragile>().when(Whisper { loud: true }).await.then_rejected("too low".to_owned());
+}
+
+#[tokio::test]
+async fn a_test_does_not_fail_for_the_order_of_a_map_or_a_set() {
+    let labels: HashMap<_, _> = (0..20).map(|n| (n.to_string(), n)).collect();
+    let names: HashSet<_> = (0..20).map(|n| n.to_string()).collect();
+    let event = || FragileEvent::Labelled { labels: labels.clone(), names: names.clone() };
+    let label = Label { labels: labels.clone(), names: names.clone() };
+    ego::test::<Fragile>().given([event()]).when(label).await.then_events([event()]);
+}
+
+#[tokio::test]
+async fn a_reply_that_cannot_be_shown_is_not_taken_for_a_command_without_effect() {
+    let (engine, _) = engine_on(MemoryStore::new()).await;
+    assert_eq!(engine.send::<Fragile>("a", Boast).await.unwrap().reply, u128::MAX);
+    let error = engine.dispatch("fragile", "a", "Boast", serde_json::json!(null)).await.unwrap_err();
+    assert!(matches!(&error, CommandError::Codec { what, .. } if &**what == "the recorded reply"), "{error}");
+    assert_eq!(engine.load::<Fragile>("a").await.unwrap().revision.map(u64::from), Some(2));
+}
+
+#[tokio::test]
+async fn who_waits_for_an_aggregate_that_was_sent_away_finds_it_anew() {
+    let limits = limits(|limits| {
+        limits.mailbox = 1;
+        limits.idle = Duration::from_millis(30);
+    });
+    let (engine, signal) = start(Engine::builder().limits(limits)).await;
+    let mut running = pin!(engine.send::<Tally>("a", CountWhenLet).into_future());
+    assert!((&mut running).now_or_never().is_none());
+    let mut queued = pin!(engine.send::<Tally>("a", Count { by: 1 }).into_future());
+    assert!((&mut queued).now_or_never().is_none());
+    // Gets the one free slot, and is not polled any more.
+    let mut kept = pin!(engine.send::<Tally>("a", Count { by: 1 }).into_future());
+    assert!((&mut kept).now_or_never().is_none());
+    let waiting = tokio::spawn(engine.send::<Tally>("a", Count { by: 1 }).into_future());
+    a_while().await;
+    signal.permits.add_permits(1);
+    running.await.unwrap();
+    queued.await.unwrap();
+    let waiting = tokio::time::timeout(SOON, waiting).await.expect("it waits for an aggregate that is gone");
+    assert_eq!(waiting.unwrap().unwrap().reply, 3);
+    assert_eq!(kept.await.unwrap().reply, 4);
 }
