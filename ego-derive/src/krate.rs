@@ -2,7 +2,7 @@
 
 use crate::ctxt::Ctxt;
 use crate::options::{self, Once};
-use crate::symbol::{CRATE, EGO_OPTIONS};
+use crate::symbol::{CRATE, EGO, EGO_OPTIONS};
 use proc_macro2::Span;
 use quote::quote_spanned;
 use syn::meta::ParseNestedMeta;
@@ -17,7 +17,7 @@ pub(crate) fn default() -> Path {
 /// From `#[ego(crate = path)]` among the attributes of a type.
 pub(crate) fn on_type(cx: &Ctxt, attrs: &[Attribute]) -> Path {
     let mut krate = Once::default();
-    for attr in attrs.iter().filter(|attr| attr.path().is_ident("ego")) {
+    for attr in attrs.iter().filter(|attr| attr.path().is_ident(EGO)) {
         options::on_item(cx, attr, EGO_OPTIONS, |_, meta| krate.set(meta, CRATE, path(meta)?));
     }
     krate.get().unwrap_or_else(default)

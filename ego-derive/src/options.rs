@@ -2,12 +2,13 @@
 
 use crate::ctxt::Ctxt;
 use crate::suggest::did_you_mean;
+use crate::ty::show;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::meta::ParseNestedMeta;
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{Attribute, Lit, LitStr, Meta, Token};
+use syn::{Attribute, Data, Lit, LitStr, Meta, Token};
 
 /// The options in the parentheses of an attribute on an item.
 pub(crate) fn on_item(
@@ -35,7 +36,7 @@ pub(crate) fn in_list(
         let word = meta.path.get_ident().map(|ident| ident.unraw().to_string()).unwrap_or_default();
         let result = match known.iter().find(|known| **known == word) {
             Some(known) => option(known, &meta),
-            None => Err(unknown(owner, &meta, &word, known)),
+            None => Err(unknown(owner, &meta, known)),
         };
         // The rest of a refused option is passed over, so that the options behind it are read as well.
         if let Err(error) = result {
@@ -50,14 +51,11 @@ pub(crate) fn in_list(
     }
 }
 
-fn unknown(owner: &str, meta: &ParseNestedMeta, word: &str, known: &[&str]) -> syn::Error {
+fn unknown(owner: &str, meta: &ParseNestedMeta, known: &[&str]) -> syn::Error {
+    let word = show(&meta.path);
+    let hint = did_you_mean(&word, known);
     let options = known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
-    let (hint, end) = match did_you_mean(word, known) {
-        hint if hint.is_empty() => (hint, ""),
-        hint => (hint, " "),
-    };
-    let before = if end.is_empty() { " " } else { end };
-    syn::Error::new(meta.path.span(), format!("unknown `{owner}` option `{word}`{hint}{before}(options: {options})"))
+    syn::Error::new(meta.path.span(), format!("unknown `{owner}` option `{word}`{hint} (options: {options})"))
 }
 
 fn skip(input: ParseStream<'_>) -> syn::Result<()> {
@@ -65,6 +63,23 @@ fn skip(input: ParseStream<'_>) -> syn::Result<()> {
         input.parse::<TokenTree>()?;
     }
     Ok(())
+}
+
+/// Refuses these attributes on fields and variants, where nobody would read them.
+pub(crate) fn belong_on_the_type(cx: &Ctxt, data: &Data, names: &[&str]) {
+    let inside: Vec<&Attribute> = match data {
+        Data::Struct(data) => data.fields.iter().flat_map(|field| &field.attrs).collect(),
+        Data::Enum(data) => {
+            let fields = data.variants.iter().flat_map(|variant| &variant.fields).flat_map(|field| &field.attrs);
+            data.variants.iter().flat_map(|variant| &variant.attrs).chain(fields).collect()
+        }
+        Data::Union(data) => data.fields.named.iter().flat_map(|field| &field.attrs).collect(),
+    };
+    for attr in inside {
+        if let Some(name) = names.iter().find(|name| attr.path().is_ident(name)) {
+            cx.error(attr.path(), format_args!("`#[{name}(…)]` says something about the whole type: move it there"));
+        }
+    }
 }
 
 /// An option that may stand once.

@@ -1,8 +1,11 @@
 //! The names of attributes and options, each written once.
 
+pub(crate) const AGGREGATE: &str = "aggregate";
 pub(crate) const ALIAS: &str = "alias";
 pub(crate) const APPLY: &str = "apply";
+pub(crate) const COMMAND: &str = "command";
 pub(crate) const CRATE: &str = "crate";
+pub(crate) const EGO: &str = "ego";
 pub(crate) const EVENT: &str = "event";
 pub(crate) const HANDLE: &str = "handle";
 pub(crate) const NAME: &str = "name";
@@ -10,7 +13,7 @@ pub(crate) const REGISTER: &str = "register";
 pub(crate) const UPCAST: &str = "upcast";
 pub(crate) const VERSION: &str = "version";
 
-/// Where options stand, as messages show it.
+// The options that each attribute takes, in the order in which messages list them.
 pub(crate) const AGGREGATE_OPTIONS: &[&str] = &[NAME, EVENT];
 pub(crate) const COMMAND_OPTIONS: &[&str] = &[NAME];
 pub(crate) const EVENT_OPTIONS: &[&str] = &[NAME, VERSION, UPCAST, ALIAS];

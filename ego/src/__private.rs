@@ -5,7 +5,6 @@ pub use crate::engine::{AggregateDescriptor, CommandDescriptor, HandlersDescript
 pub use crate::macros::Registers;
 pub use crate::model::Storable;
 pub use inventory;
-pub use serde_json;
 
 use crate::model::{AppliedAs, Command, Context, DecodeError, EventSchema, Handles, Stored, Upcast, UpcastTo};
 use serde::de::DeserializeOwned;

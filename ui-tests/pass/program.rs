@@ -1,5 +1,8 @@
 // The program of the design, in a crate that denies what it can.
-#![deny(warnings, missing_docs, unreachable_pub, unused_qualifications, missing_debug_implementations)]
+#![deny(warnings, rust_2018_idioms, future_incompatible, let_underscore, nonstandard_style)]
+#![deny(missing_docs, missing_debug_implementations, unreachable_pub, unnameable_types, unused_qualifications, unused_results)]
+#![deny(elided_lifetimes_in_paths, explicit_outlives_requirements, redundant_lifetimes, single_use_lifetimes, unused_lifetimes)]
+#![deny(absolute_paths_not_starting_with_crate, redundant_imports, trivial_casts, trivial_numeric_casts, unit_bindings)]
 #![forbid(unsafe_code)]
 //! A bank account.
 
@@ -121,8 +124,8 @@ impl Account {
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let engine = Engine::builder().service::<dyn Fraud>(Arc::new(Below(100))).start().await.unwrap();
-    engine.send::<Account>("acc-1", Open { owner: "Ann".into() }).await.unwrap();
-    engine.send::<Account>("acc-1", Deposit { amount: 9 }).await.unwrap();
+    drop(engine.send::<Account>("acc-1", Open { owner: "Ann".into() }).await.unwrap());
+    drop(engine.send::<Account>("acc-1", Deposit { amount: 9 }).await.unwrap());
     let left: u64 = engine.send::<Account>("acc-1", Withdraw { amount: 5 }).await.unwrap().reply;
     assert_eq!(left, 4);
     let refused = engine.send::<Account>("acc-1", Withdraw { amount: 5 }).await.unwrap_err();

@@ -2,7 +2,7 @@
 
 use crate::ctxt::Ctxt;
 use crate::options::{self, Once};
-use crate::symbol::{AGGREGATE_OPTIONS, NAME};
+use crate::symbol::{AGGREGATE, AGGREGATE_OPTIONS, NAME};
 use syn::meta::ParseNestedMeta;
 use syn::{Attribute, ExprPath, Lit, LitStr, Type};
 
@@ -22,7 +22,7 @@ pub(super) enum Kind {
 impl AggregateAttrs {
     pub(super) fn read(cx: &Ctxt, attrs: &[Attribute]) -> Self {
         let (mut name, mut event) = (Once::default(), Once::default());
-        for attr in attrs.iter().filter(|attr| attr.path().is_ident("aggregate")) {
+        for attr in attrs.iter().filter(|attr| attr.path().is_ident(AGGREGATE)) {
             options::on_item(cx, attr, AGGREGATE_OPTIONS, |key, meta| match key {
                 NAME => name.set(meta, key, kind(meta)?),
                 _ => event.set(meta, key, event_type(meta)?),

@@ -1,11 +1,13 @@
 //! The rules of an aggregate, one function each:
 //! it is a struct or an enum · it owns its state · it has a kind and events · the kind is a literal, or told by a parameter · the kind is
-//! sound.
+//! sound · options stand on the type.
 
 use super::attr::Kind;
 use super::model::Aggregate;
 use crate::ctxt::Ctxt;
 use crate::name::{self, Name};
+use crate::options;
+use crate::symbol::{AGGREGATE, EGO};
 use crate::ty;
 use syn::ext::IdentExt;
 
@@ -15,6 +17,7 @@ pub(super) fn check(cx: &Ctxt, aggregate: &Aggregate<'_>) {
     has_kind_and_events(cx, aggregate);
     kind_is_written_here(cx, aggregate);
     kind_is_sound(cx, aggregate);
+    options::belong_on_the_type(cx, aggregate.data, &[AGGREGATE, EGO]);
 }
 
 fn struct_or_enum(cx: &Ctxt, aggregate: &Aggregate<'_>) {

@@ -49,14 +49,7 @@ pub(super) fn expand(aggregate: &Aggregate<'_>) -> TokenStream {
 /// The errors, and an impl that lets the rest of the program compile, so that one mistake makes one error.
 pub(super) fn fallback(aggregate: &Aggregate<'_>, errors: TokenStream) -> TokenStream {
     let Some(event) = &aggregate.event else { return errors };
-    let aggregate_impl = aggregate_impl(
-        aggregate,
-        &code!(""),
-        &code!(#event),
-        &code!({
-            let _ = event;
-        }),
-    );
+    let aggregate_impl = aggregate_impl(aggregate, &code!(""), &code!(#event), &code!(let _ = event;));
     code!(#errors #aggregate_impl)
 }
 

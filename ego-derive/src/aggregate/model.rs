@@ -24,6 +24,7 @@ pub(super) struct Aggregate<'i> {
     pub(super) readable: bool,
     /// The keyword, if it is a union.
     pub(super) union: Option<Span>,
+    pub(super) data: &'i Data,
 }
 
 impl<'i> Aggregate<'i> {
@@ -45,6 +46,7 @@ impl<'i> Aggregate<'i> {
             kind,
             event,
             union,
+            data: &input.data,
         }
     }
 }

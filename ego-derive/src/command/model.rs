@@ -7,7 +7,7 @@ use crate::name::Name;
 use crate::ty::Owned;
 use proc_macro2::Span;
 use syn::ext::IdentExt;
-use syn::{Attribute, Data, DeriveInput, Generics, Path};
+use syn::{Data, DeriveInput, Generics, Path};
 
 /// ```text
 /// #[derive(Command)]
@@ -22,8 +22,7 @@ pub(super) struct Command<'i> {
     pub(super) name: Name,
     /// The keyword, if it is a union.
     pub(super) union: Option<Span>,
-    /// `#[command(…)]` on fields and variants.
-    pub(super) strays: Vec<&'i Attribute>,
+    pub(super) data: &'i Data,
 }
 
 impl<'i> Command<'i> {
@@ -43,19 +42,7 @@ impl<'i> Command<'i> {
             keyword,
             name,
             union,
-            strays: strays(&input.data),
+            data: &input.data,
         }
     }
-}
-
-fn strays(data: &Data) -> Vec<&Attribute> {
-    let inside: Vec<&Attribute> = match data {
-        Data::Struct(data) => data.fields.iter().flat_map(|field| &field.attrs).collect(),
-        Data::Enum(data) => {
-            let fields = data.variants.iter().flat_map(|variant| &variant.fields).flat_map(|field| &field.attrs);
-            data.variants.iter().flat_map(|variant| &variant.attrs).chain(fields).collect()
-        }
-        Data::Union(_) => Vec::new(),
-    };
-    inside.into_iter().filter(|attr| attr.path().is_ident("command")).collect()
 }

@@ -1,10 +1,12 @@
 //! The rules of an event enum, one function each:
 //! it owns its values · positions do not name fields · a payload is not `()` · stored names are sound and differ · versions start at 1 ·
-//! every older version has its upcaster · serde keeps its default representation.
+//! every older version has its upcaster · serde keeps its default representation · `#[ego(…)]` stands on the type.
 
 use super::model::{Events, Shape, Variant};
 use crate::ctxt::Ctxt;
 use crate::name;
+use crate::options;
+use crate::symbol::EGO;
 use crate::ty;
 
 pub(super) fn check(cx: &Ctxt, events: &Events<'_>) {
@@ -18,6 +20,7 @@ pub(super) fn check(cx: &Ctxt, events: &Events<'_>) {
     }
     names_differ(cx, events);
     serde_keeps_its_default(cx, events);
+    options::belong_on_the_type(cx, events.data, &[EGO]);
 }
 
 fn positions_do_not_name_fields(cx: &Ctxt, variant: &Variant<'_>) {

@@ -24,6 +24,7 @@ pub(super) struct Events<'i> {
     pub(super) keyword: Span,
     pub(super) variants: Vec<Variant<'i>>,
     pub(super) serde: Vec<Path>,
+    pub(super) data: &'i Data,
 }
 
 /// ```text
@@ -80,6 +81,7 @@ impl<'i> Events<'i> {
             keyword,
             variants,
             serde: attr::serde(&input.attrs, attr::SERDE_ON_ENUM),
+            data: &input.data,
         }
     }
 

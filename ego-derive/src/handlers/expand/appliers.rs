@@ -50,23 +50,11 @@ pub(super) fn stubs(block: &Block<'_>) -> TokenStream {
         let generic = matches!(event, Type::ImplTrait(_)) || applier.method.sig.generics.type_params().next().is_some();
         if !generic && !seen.iter().any(|seen| same(seen, event)) {
             seen.push(event);
-            stubs.extend(apply(
-                block,
-                applier,
-                event,
-                &code!({
-                    let _ = event;
-                }),
-            ));
+            stubs.extend(apply(block, applier, event, &code!(let _ = event;)));
         }
     }
     if !block.appliers.is_empty() {
-        stubs.extend(fold(
-            block,
-            &code!({
-                let _ = event;
-            }),
-        ));
+        stubs.extend(fold(block, &code!(let _ = event;)));
     }
     stubs
 }

@@ -52,17 +52,7 @@ pub(super) fn stubs(block: &Block<'_>) -> TokenStream {
             Some(output) if is_owned(output) => code!(#output),
             _ => code!(::core::result::Result<(), ::core::convert::Infallible>),
         };
-        stubs.extend(handles_impl(
-            block,
-            handler,
-            command.ty,
-            &output,
-            &code!(_),
-            &code!({
-                let _ = command;
-                loop {}
-            }),
-        ));
+        stubs.extend(handles_impl(block, handler, command.ty, &output, &code!(_), &code!(let _ = command; loop {})));
     }
     stubs
 }
