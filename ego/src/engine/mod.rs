@@ -43,7 +43,7 @@ use tokio::sync::{Semaphore, broadcast};
 
 /// A running engine. Cloning shares it.
 ///
-/// ```
+/// ```standalone_crate
 /// use ego::prelude::*;
 ///
 /// # #[tokio::main(flavor = "current_thread")]

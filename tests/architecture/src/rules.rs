@@ -16,6 +16,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("each_macro_has_the_four_passes", four_passes),
     ("no_code_is_unsafe", no_unsafe),
     ("every_example_in_the_docs_runs", doc_examples_run),
+    ("an_example_that_starts_an_engine_stands_alone", engines_stand_alone),
     ("no_matches_goes_unused", no_bare_matches),
     ("no_path_of_a_machine_is_kept", no_machine_paths),
     ("every_misuse_has_a_pinned_message", ui_cases),
@@ -136,6 +137,33 @@ fn doc_examples_run(files: &[File]) -> Vec<String> {
     with_docs
         .flat_map(|file| numbered(file, file.text.lines().enumerate().filter(|(_, line)| skips(line)).map(|(at, _)| at + 1)))
         .collect()
+}
+
+/// Examples share one program, and with it their registrations, unless they say `standalone_crate`.
+fn engines_stand_alone(files: &[File]) -> Vec<String> {
+    let fence = "`".repeat(3);
+    let mut broken = Vec::new();
+    for file in files.iter().filter(|file| file.is_rust_in("") && file.path.contains("/src/")) {
+        let mut open: Option<(usize, bool)> = None;
+        for (at, line) in file.text.lines().enumerate() {
+            let Some(doc) = line.trim_start().strip_prefix("///").or_else(|| line.trim_start().strip_prefix("//!")) else {
+                open = None;
+                continue;
+            };
+            if let Some(info) = doc.trim_start().strip_prefix(&fence) {
+                open = if open.is_none() {
+                    Some((at + 1, info.contains("standalone_crate") || info.contains("text")))
+                } else {
+                    None
+                };
+            } else if let Some((begin, false)) = open
+                && doc.contains(".start()")
+            {
+                broken.push(format!("{}:{begin}", file.path));
+            }
+        }
+    }
+    broken
 }
 
 /// A `matches!` that stands alone as a statement asserts nothing.

@@ -83,6 +83,11 @@ fn breaks() -> Vec<(&'static str, File, &'static str)> {
         ("every_example_in_the_docs_runs", file("ego/src/x.rs", &format!("/// {FENCE}rust,no_run")), "ego/src/x.rs:1"),
         ("every_example_in_the_docs_runs", file("README.md", &format!("\n{FENCE}ignore")), "README.md:2"),
         (
+            "an_example_that_starts_an_engine_stands_alone",
+            file("ego/src/x.rs", &format!("\n/// {FENCE}\n/// Engine::builder().start().await;\n/// {FENCE}")),
+            "ego/src/x.rs:2",
+        ),
+        (
             "no_matches_goes_unused",
             file("tests/x.rs", concat!("fn f() {\n    matches", "!(\n        a(1),\n        Some(_)\n    );\n}")),
             "tests/x.rs: matches!(",

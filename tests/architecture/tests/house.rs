@@ -35,6 +35,7 @@ rules! {
     each_macro_has_the_four_passes
     no_code_is_unsafe
     every_example_in_the_docs_runs
+    an_example_that_starts_an_engine_stands_alone
     no_matches_goes_unused
     no_path_of_a_machine_is_kept
     every_misuse_has_a_pinned_message
