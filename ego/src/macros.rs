@@ -219,7 +219,8 @@ pub use ego_derive::handle;
 /// Marks an event applier, only inside a block of [`handlers`](macro@crate::handlers).
 pub use ego_derive::apply;
 
-/// Registers instances of a generic aggregate, with the commands of the block that holds its appliers.
+/// Registers instances of a generic aggregate, with the commands of the block that holds its appliers; and aggregates that are written
+/// by hand, see [`Registers`](crate::Registers).
 ///
 /// An ordinary aggregate registers itself. Of a generic one only the program knows the instances:
 ///
@@ -274,14 +275,60 @@ macro_rules! register {
     };
 }
 
-/// A generic aggregate, whose instances are registered one by one with [`register!`](crate::register!). Implemented by the
-/// `#[ego::handlers]` block that holds its appliers.
+/// An aggregate that [`register!`](crate::register!) registers: a generic one, for which the `#[ego::handlers]` block with its appliers
+/// implements it, or one that is written by hand:
+///
+/// ```standalone_crate
+/// use ego::engine::{CommandDescriptor, Location};
+/// use ego::prelude::*;
+/// use ego::model::Handles;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Event, Serialize, Deserialize)]
+/// # enum TallyEvent { Counted { by: u64 } }
+/// # #[derive(Command, Serialize, Deserialize)]
+/// # struct Count { by: u64 }
+///
+/// #[derive(Default)]
+/// struct Tally { total: u64 }
+///
+/// impl Aggregate for Tally {
+///     const KIND: &'static str = "tally";
+///     type Event = TallyEvent;
+///     fn apply(&mut self, event: &TallyEvent) {
+///         match event {
+///             TallyEvent::Counted { by } => self.total += by,
+///         }
+///     }
+/// }
+///
+/// impl Handles<Count> for Tally {
+///     type Output = Result<TallyEvent, String>;
+///     async fn handle(&self, command: Count, _: &Context) -> Self::Output {
+///         Ok(TallyEvent::Counted { by: command.by })
+///     }
+/// }
+///
+/// // Commands of `#[ego::handlers]` blocks register themselves and are not listed.
+/// impl ego::Registers for Tally {
+///     const COMMANDS: &'static [CommandDescriptor] =
+///         &[CommandDescriptor::of::<Tally, Count>(Location::new(file!(), line!()), &[])];
+/// }
+/// ego::register!(Tally);
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = Engine::builder().start().await?;
+/// engine.send::<Tally>("a", Count { by: 2 }).await?;
+/// assert_eq!(engine.load::<Tally>("a").await?.state.total, 2);
+/// # Ok(())
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be registered",
-    label = "not a generic aggregate with its appliers in an `#[ego::handlers]` block",
-    note = "an aggregate that is not generic registers itself"
+    label = "neither a generic aggregate with its appliers in an `#[ego::handlers]` block, nor `ego::Registers` by hand",
+    note = "an aggregate with `#[derive(ego::Aggregate)]` that is not generic registers itself"
 )]
 pub trait Registers: Aggregate {
-    /// The commands that the block handles.
-    const COMMANDS: &'static [CommandDescriptor];
+    /// The commands that are registered with it.
+    const COMMANDS: &'static [CommandDescriptor] = &[];
 }

@@ -9,6 +9,7 @@ pub use json::Json;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::any::TypeId;
 use std::fmt;
 use std::sync::Arc;
 
@@ -75,8 +76,8 @@ impl fmt::Debug for AnyCodec {
 
 impl AnyCodec {
     /// Takes a codec.
-    pub fn new(codec: impl Codec) -> Self {
-        if codec.name() == Json.name() { Self::default() } else { Self(Choice::Other(Arc::new(codec))) }
+    pub fn new<C: Codec>(codec: C) -> Self {
+        if TypeId::of::<C>() == TypeId::of::<Json>() { Self::default() } else { Self(Choice::Other(Arc::new(codec))) }
     }
 
     /// The codec's stored name.

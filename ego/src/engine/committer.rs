@@ -170,7 +170,7 @@ impl Committer {
         let verdicts = if commits.is_empty() { Ok(Vec::new()) } else { self.append(commits).await };
         let mut verdicts = match verdicts {
             Ok(verdicts) if verdicts.len() != expected => {
-                Err(StoreError::damaged("the store's answer", format!("{} verdicts for {expected} commits", verdicts.len())))
+                Err(broken(format!("it gave {} verdicts for {expected} commits", verdicts.len())))
             }
             other => other.map(Vec::into_iter),
         };
@@ -207,7 +207,7 @@ impl Committer {
     async fn append(&self, commits: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
         match AssertUnwindSafe(self.store.append(commits)).catch_unwind().await {
             Ok(verdicts) => verdicts,
-            Err(panic) => Err(StoreError::damaged("the store", format!("it panicked: {}", panic_message(&*panic)))),
+            Err(panic) => Err(broken(format!("it panicked: {}", panic_message(&*panic)))),
         }
     }
 }
@@ -251,4 +251,9 @@ impl Drop for Run {
         drop(queue);
         drop(waiting);
     }
+}
+
+/// The store does not keep its contract.
+fn broken(reason: String) -> StoreError {
+    StoreError::other("appending to the store", std::io::Error::other(reason))
 }

@@ -93,7 +93,9 @@ pub enum CommandError<E> {
 #[non_exhaustive]
 pub enum UnknownTarget {
     /// The type is no registered aggregate.
-    #[error("the aggregate `{aggregate}` is not registered: derive `Aggregate`, or write `ego::register!(…)` for a generic one")]
+    #[error(
+        "the aggregate `{aggregate}` is not registered: derive `Aggregate`, or write `ego::register!(…)` for one that is generic or written by hand"
+    )]
     Aggregate {
         /// The type's path.
         aggregate: &'static str,

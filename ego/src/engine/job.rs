@@ -213,8 +213,9 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
                 return Ok(());
             }
         };
-        if events.is_empty() && !rest.order.own_id {
-            // Nobody can ask for this reply again, so there is nothing to record.
+        let store_decides = rest.order.own_id || rest.order.expected.is_some_and(|expected| expected != Expected::Any);
+        if events.is_empty() && !store_decides {
+            // Nobody can ask for this reply again, and nobody says what it may rely on: there is nothing to record.
             let receipt = rest.receipt(reply, core.revision, None);
             rest.answer_when_durable(cell, lineage, copy, Ok(receipt)).await;
             return Ok(());
@@ -450,6 +451,6 @@ fn decode_reply<R: crate::model::Reply>(codec: &crate::codec::AnyCodec, bytes: &
     codec.decode(bytes)
 }
 
-fn panicked<E>(panic: &(dyn Any + Send)) -> CommandError<E> {
+pub(super) fn panicked<E>(panic: &(dyn Any + Send)) -> CommandError<E> {
     CommandError::Panicked { message: panic_message(panic) }
 }

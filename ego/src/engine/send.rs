@@ -1,6 +1,6 @@
 //! Sending a command: what is sent, with which options, and what comes back.
 
-use super::job::{CommandJob, Order, RECORDED_REPLY, Ticket};
+use super::job::{CommandJob, Order, RECORDED_REPLY, Ticket, panicked};
 use super::place::Place;
 use super::shared::{Gate, Pass, Shared, lost};
 use super::{CommandError, Engine, ForgetError, UnknownTarget};
@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use std::any::Any;
 use std::fmt;
 use std::future::IntoFuture;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -23,6 +24,10 @@ pub trait Dispatch<C: Command> {
     ///
     /// The aggregate is activated when it is not in memory; an id that was never used is an aggregate that nothing has happened to.
     /// When the answer is `Ok`, the events are durable (I2).
+    ///
+    /// A handler that awaits a command to its own aggregate waits for itself, until the time of one of them is over. A command that
+    /// records nothing and expects nothing is answered from the state in memory, which may lack what another engine on the same store
+    /// has just recorded.
     fn send<A: Aggregate>(
         &self,
         id: impl Into<String>,
@@ -108,7 +113,8 @@ impl<'e, R, E> Sending<'e, R, E> {
         self
     }
 
-    /// Refuses the command with [`CommandError::Conflict`] unless the aggregate is at this revision, 1 or more.
+    /// Refuses the command with [`CommandError::Conflict`] unless the aggregate is at this revision, 1 or more. The store decides, so a
+    /// command that records nothing is then recorded, too, with its id and reply.
     pub fn expect_revision(mut self, revision: impl IntoRevision) -> Self {
         self.options.expected = Some(revision.into_revision().map(Expected::Exact).ok_or(RevisionZero));
         self
@@ -282,7 +288,9 @@ pub(super) fn by_name<A: Handles<C>, C: Command>(
                 encoding,
                 source: crate::codec::CodecError::new(error),
             };
-            let command: C = serde_json::from_value(json).map_err(|error| codec_error("the command", false, error))?;
+            let decode = AssertUnwindSafe(|| serde_json::from_value(json));
+            let decoded: Result<C, _> = std::panic::catch_unwind(decode).map_err(|panic| panicked(&*panic))?;
+            let command = decoded.map_err(|error| codec_error("the command", false, error))?;
             let receipt = submit::<A, C>(start_engine, id, command, options)
                 .await
                 .map_err(|error| error.map(|rejection| AnyRejection(Box::new(rejection))))?;

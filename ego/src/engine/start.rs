@@ -80,13 +80,13 @@ impl EngineBuilder {
         self
     }
 
-    /// Writes with this codec instead of JSON. JSON is still read.
+    /// Writes with this codec instead of JSON. JSON is still read, unless this codec has its name.
     pub fn codec(mut self, codec: impl Codec) -> Self {
         self.codec = AnyCodec::new(codec);
         self
     }
 
-    /// Reads what was written with this codec.
+    /// Reads what was written with this codec. Of several with one name, the first is taken.
     pub fn also_reads(mut self, codec: impl Codec) -> Self {
         self.reads.push(AnyCodec::new(codec));
         self
@@ -104,8 +104,9 @@ impl EngineBuilder {
         self
     }
 
-    /// Refuses to start unless this aggregate is linked in. A crate that is only named in `Cargo.toml`, never in the source, is not
-    /// linked, and its aggregates are missing without a word.
+    /// Refuses to start unless this aggregate is registered. A crate that is only named in `Cargo.toml`, never in the source, is not
+    /// linked, and its aggregates are missing without a word: naming one here links it. What can still be missing is an instance of a
+    /// generic aggregate, or one that is written by hand.
     pub fn require<A: Aggregate>(mut self) -> Self {
         self.required.push((TypeId::of::<A>(), std::any::type_name::<A>()));
         self
@@ -216,7 +217,7 @@ impl Linked {
             if self.aggregates[..index].iter().any(|first| first.aggregate.id() == aggregate.aggregate.id()) {
                 continue;
             }
-            problems.extend(self.duplicate_events(aggregate));
+            problems.extend(Self::event_problems(aggregate));
             let mut seen: Vec<&CommandDescriptor> = Vec::new();
             for command in self.commands(aggregate) {
                 // The same command again is its block registered again.
@@ -243,18 +244,24 @@ impl Linked {
         problems
     }
 
-    fn duplicate_events(&self, aggregate: &AggregateDescriptor) -> Vec<StartProblem> {
+    fn event_problems(aggregate: &AggregateDescriptor) -> Vec<StartProblem> {
         let mut seen = HashSet::new();
         let names = aggregate.events.iter().flat_map(|event| std::iter::once(&event.name).chain(event.aliases));
-        names
+        let doubled = names
             .filter(|name| !seen.insert(**name))
-            .map(|name| StartProblem::DuplicateEvent { name, aggregate: aggregate.party() })
-            .collect()
+            .map(|name| StartProblem::DuplicateEvent { name, aggregate: aggregate.party() });
+        let invalid = aggregate.events.iter().filter(|event| event.name.is_empty() || event.version == 0);
+        let invalid = invalid.map(|event| StartProblem::InvalidEvent {
+            name: event.name,
+            version: event.version,
+            aggregate: aggregate.party(),
+        });
+        doubled.chain(invalid).collect()
     }
 
     fn missing(&self, required: &[(TypeId, &'static str)]) -> Vec<StartProblem> {
         let linked = |id: TypeId| self.aggregates.iter().any(|aggregate| aggregate.aggregate.id() == id);
-        required.iter().filter(|(id, _)| !linked(*id)).map(|(_, aggregate)| StartProblem::NotLinked { aggregate }).collect()
+        required.iter().filter(|(id, _)| !linked(*id)).map(|(_, aggregate)| StartProblem::NotRegistered { aggregate }).collect()
     }
 
     fn unreadable(&self, stored: &[EventType], retired: &HashSet<String>) -> Vec<StartProblem> {
@@ -347,6 +354,16 @@ pub enum StartProblem {
         /// The aggregate.
         aggregate: Party,
     },
+    /// An event of an aggregate has no name, or the version 0. Versions start at 1.
+    #[error("{aggregate} has an event named {name:?} in version {version}: an event has a name, and versions start at 1")]
+    InvalidEvent {
+        /// The name.
+        name: &'static str,
+        /// The version.
+        version: u32,
+        /// The aggregate.
+        aggregate: Party,
+    },
     /// A handler asks for a service that was not given.
     #[error("{kind:?} needs the service `{service}` to handle {handler}: add `.service::<{service}>(…)` to the engine builder")]
     MissingService {
@@ -358,16 +375,20 @@ pub enum StartProblem {
         handler: Party,
     },
     /// Handlers of a type that is not registered as an aggregate.
-    #[error("`{aggregate}` handles {handler}, but is not registered: derive `Aggregate` for it, or write `ego::register!(…)`")]
+    #[error(
+        "`{aggregate}` handles {handler}, but is not registered: derive `Aggregate` for it, or implement `ego::Registers` and write `ego::register!(…)`"
+    )]
     NoAggregate {
         /// The type's path.
         aggregate: &'static str,
         /// Its first command, and where it is handled.
         handler: Party,
     },
-    /// A required aggregate is not linked in.
-    #[error("`{aggregate}` is required, but not linked in: say `use the_crate as _;` where the program begins")]
-    NotLinked {
+    /// A required aggregate is not registered.
+    #[error(
+        "`{aggregate}` is required, but not registered: link its crate (`use the_crate as _;`), or write `ego::register!(…)`"
+    )]
+    NotRegistered {
         /// The type's path.
         aggregate: &'static str,
     },

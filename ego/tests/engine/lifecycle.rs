@@ -114,7 +114,7 @@ async fn a_required_aggregate_that_is_not_linked_keeps_the_engine_from_starting(
     }
     let error = Engine::builder().service(Signal::new()).require::<Tally>().require::<Elsewhere>().start().await.unwrap_err();
     let StartError::Problems(problems) = &error else { panic!("{error}") };
-    assert!(matches!(&problems[..], [StartProblem::NotLinked { aggregate }] if aggregate.ends_with("Elsewhere")), "{error}");
+    assert!(matches!(&problems[..], [StartProblem::NotRegistered { aggregate }] if aggregate.ends_with("Elsewhere")), "{error}");
 }
 
 #[test]

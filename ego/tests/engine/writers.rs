@@ -50,6 +50,17 @@ async fn a_sender_who_expects_a_revision_is_told_that_he_lost() {
 }
 
 #[tokio::test]
+async fn a_sender_who_expects_a_revision_is_not_answered_from_an_old_state() {
+    let store = MemoryStore::new();
+    let (engine, _) = engine_on(store.clone()).await;
+    engine.send::<Tally>("a", Count { by: 1 }).await.unwrap();
+    count_behind_the_engines_back(&store, "other").await;
+    let error = engine.send::<Tally>("a", Peek).expect_revision(1).await.unwrap_err();
+    assert!(matches!(error, CommandError::Conflict { actual: Some(actual), .. } if actual == 2), "{error}");
+    assert_eq!(engine.send::<Tally>("a", Peek).expect_revision(2).await.unwrap().reply, 1001);
+}
+
+#[tokio::test]
 async fn commits_in_line_behind_one_that_lost_are_decided_again_in_their_order() {
     // The other writer fills revisions that the waiting commits expect, so that one of them would fit by chance: the first of the next
     // batch, or a later one.

@@ -23,7 +23,7 @@ order/cancel: nothing was ordered
   2 Cancelled {}
 invoice/Send: no aggregate is named "invoice"; there are: account, order, wallet.usd
 the engine cannot start:
-- `accounts::Wallet<accounts::Eur>` is required, but not linked in: say `use the_crate as _;` where the program begins
+- `accounts::Wallet<accounts::Eur>` is required, but not registered: link its crate (`use the_crate as _;`), or write `ego::register!(…)`
 "#;
 
 /// The profile of the test itself: the program is built already.

@@ -5,7 +5,7 @@ use ego::model::{DecodeError, EventSchema, Outcome, PartOf, Stored, Whole};
 use ego::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Two events under one name, and an older name that is the other's.
+/// Two events under one name, an older name that is given twice, and one with neither name nor version.
 pub(crate) enum OddEvent {
     First,
     Second,
@@ -13,7 +13,7 @@ pub(crate) enum OddEvent {
 
 impl Event for OddEvent {
     const SCHEMAS: &'static [EventSchema] =
-        &[EventSchema::new("Same", 1), EventSchema::new("Same", 1).with_aliases(&["Old", "Old"])];
+        &[EventSchema::new("Same", 1), EventSchema::new("Same", 1).with_aliases(&["Old", "Old"]), EventSchema::new("", 0)];
 
     fn schema(&self) -> &'static EventSchema {
         match self {
