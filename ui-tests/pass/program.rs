@@ -1,4 +1,4 @@
-// The program of the design, in a crate that denies what it can.
+// The program of the README, in a crate that denies what it can.
 #![deny(warnings, rust_2018_idioms, future_incompatible, let_underscore, nonstandard_style)]
 #![deny(missing_docs, missing_debug_implementations, unreachable_pub, unnameable_types, unused_qualifications, unused_results)]
 #![deny(elided_lifetimes_in_paths, explicit_outlives_requirements, redundant_lifetimes, single_use_lifetimes, unused_lifetimes)]

@@ -1,6 +1,6 @@
 //! The commit pipeline: group commit without a knob.
 //!
-//! While the store makes one batch durable, the commits that arrive form the next (design, section 5). One batch is under way at a
+//! While the store makes one batch durable, the commits that arrive form the next. One batch is under way at a
 //! time, so what is answered is a prefix of what was pushed.
 //!
 //! A cell decides on states that are not durable yet. What keeps that safe is the [`Lineage`]: once one commit of a lineage was not

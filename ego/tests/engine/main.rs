@@ -1,4 +1,4 @@
-//! The engine's promises, each with a test that goes red when it is broken. The names say which; I1 to I12 are the design's.
+//! The engine's promises, each with a test that goes red when it is broken. The names say which; I1 to I12 stand in ARCHITECTURE.md.
 
 #![allow(unreachable_pub, reason = "a domain is public where it stands")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by failing")]

@@ -1,4 +1,4 @@
-//! The program of the design: the enum as its own events, one applier, a service, a typed reply.
+//! The program of the README: the enum as its own events, one applier, a service, a typed reply.
 
 use crate::support::{context, record};
 use ego::prelude::*;
