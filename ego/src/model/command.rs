@@ -4,6 +4,9 @@ use super::{Aggregate, Context, HandlerResult, Rejection, Reply, Storable};
 use std::future::Future;
 
 /// A request to one aggregate. Derive it.
+///
+/// It must come back from its serialization as it went in: by name it arrives as JSON, and a command that lost a race decides again on
+/// its serialized copy, because the handler has consumed it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a command",
     label = "not a command",
