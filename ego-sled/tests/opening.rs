@@ -94,9 +94,9 @@ fn a_second_opening_in_another_process_is_refused() {
 }
 
 #[test]
-#[ignore = "run by `a_second_opening_in_another_process_is_refused`"]
+#[ignore = "a child process: `cargo test -p ego-sled --test opening a_second_opening_in_another_process_is_refused` runs it"]
 fn opened_by_another_process() {
-    let Ok(folder) = std::env::var("EGO_SLED_FOLDER") else { return };
+    let folder = std::env::var("EGO_SLED_FOLDER").unwrap();
     match small(Path::new(&folder)).open() {
         Ok(_) => println!("answer: opened"),
         Err(StoreError::InUse { .. }) => println!("answer: in use"),
