@@ -1,8 +1,9 @@
 //! Sending a command: what is sent, with which options, and what comes back.
 
-use super::job::{CommandJob, Order, RECORDED_REPLY, Ticket, panicked};
+use super::job::{CommandJob, Order, RECORDED_REPLY, panicked};
 use super::place::Place;
 use super::shared::{Gate, Pass, Shared, lost};
+use super::ticket::Ticket;
 use super::{CommandError, Engine, ForgetError, UnknownTarget};
 use crate::message::{CommandId, Expected, MetadataDraft, Position, Revision};
 use crate::model::{Aggregate, Command, HandledBy, Handles, Rejection};

@@ -84,9 +84,9 @@ impl Gate {
         if gate.closed.load(Ordering::SeqCst) { None } else { Some(pass) }
     }
 
-    /// Lets nobody in any more; says whether this was the first call.
-    pub(super) fn close(&self) -> bool {
-        !self.closed.swap(true, Ordering::SeqCst)
+    /// Lets nobody in any more.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
     }
 
     pub(super) fn is_closed(&self) -> bool {

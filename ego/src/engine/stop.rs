@@ -23,7 +23,8 @@ pub enum StopError {
 }
 
 impl Engine {
-    /// Stops: takes no more commands, finishes those that it took, makes them durable and closes the store, within this time.
+    /// Stops: takes no more commands, finishes those that it took and makes them durable within this time, then closes the store,
+    /// which takes as long as the store needs.
     ///
     /// From the first call on, new commands are refused with [`CommandError::Stopped`](super::CommandError::Stopped). A second call
     /// waits in the same way.

@@ -1,0 +1,225 @@
+//! What is linked into the program, and everything that is wrong with it: against itself, the services and the store.
+
+use super::registry::{AggregateDescriptor, CommandDescriptor, HandlersDescriptor, Location};
+use crate::message::{InvalidText, StreamId};
+use crate::model::Services;
+use crate::store::EventType;
+use std::any::TypeId;
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+
+/// A kind that can be sent to by name.
+pub(super) struct Kind {
+    pub(super) aggregate: &'static AggregateDescriptor,
+    pub(super) commands: BTreeMap<&'static str, &'static CommandDescriptor>,
+}
+
+/// Everything that is linked into the program.
+pub(super) struct Linked {
+    pub(super) aggregates: Vec<&'static AggregateDescriptor>,
+    blocks: Vec<&'static HandlersDescriptor>,
+}
+
+impl Linked {
+    /// In the order of the source, so that the same program says the same.
+    pub(super) fn collect() -> Self {
+        let mut aggregates: Vec<_> = inventory::iter::<AggregateDescriptor>.into_iter().collect();
+        aggregates.sort_by_key(|aggregate| (aggregate.kind, aggregate.location));
+        let mut blocks: Vec<_> = inventory::iter::<HandlersDescriptor>.into_iter().collect();
+        blocks.sort_by_key(|block| block.commands.first().map(|command| command.location));
+        Self { aggregates, blocks }
+    }
+
+    fn commands(&self, aggregate: &AggregateDescriptor) -> impl Iterator<Item = &'static CommandDescriptor> {
+        let id = aggregate.aggregate.id();
+        self.blocks.iter().filter(move |block| block.aggregate.id() == id).flat_map(|block| block.commands)
+    }
+
+    pub(super) fn kinds(&self) -> BTreeMap<&'static str, Kind> {
+        let kind = |aggregate: &&'static AggregateDescriptor| {
+            let commands = self.commands(aggregate).map(|command| (command.name, command)).collect();
+            (aggregate.kind, Kind { aggregate, commands })
+        };
+        self.aggregates.iter().map(kind).collect()
+    }
+
+    pub(super) fn problems(&self, services: &Services) -> Vec<StartProblem> {
+        let mut problems = Vec::new();
+        for (index, aggregate) in self.aggregates.iter().enumerate() {
+            if let Err(reason) = StreamId::check_kind(aggregate.kind) {
+                problems.push(StartProblem::InvalidKind { aggregate: aggregate.party(), reason });
+            }
+            if let Some(first) = self.aggregates[..index].iter().find(|first| first.kind == aggregate.kind) {
+                let (first, second) = (first.party(), aggregate.party());
+                problems.push(StartProblem::DuplicateKind { kind: aggregate.kind, first, second });
+            }
+            // Registered twice: all that could be said of it has been said.
+            if self.aggregates[..index].iter().any(|first| first.aggregate.id() == aggregate.aggregate.id()) {
+                continue;
+            }
+            problems.extend(Self::event_problems(aggregate));
+            let mut seen: Vec<&CommandDescriptor> = Vec::new();
+            for command in self.commands(aggregate) {
+                // The same command again is its block registered again.
+                if seen.iter().any(|first| first.command.id() == command.command.id()) {
+                    continue;
+                }
+                if let Some(first) = seen.iter().find(|first| first.name == command.name) {
+                    let (first, second) = (first.party(), command.party());
+                    problems.push(StartProblem::DuplicateCommand { kind: aggregate.kind, name: command.name, first, second });
+                }
+                seen.push(command);
+                for service in command.services.iter().filter(|service| !services.contains(service.id())) {
+                    let handler = command.party();
+                    problems.push(StartProblem::MissingService { service: service.name(), kind: aggregate.kind, handler });
+                }
+            }
+        }
+        let known: HashSet<TypeId> = self.aggregates.iter().map(|aggregate| aggregate.aggregate.id()).collect();
+        for block in self.blocks.iter().filter(|block| !known.contains(&block.aggregate.id())) {
+            if let Some(first) = block.commands.first() {
+                problems.push(StartProblem::NoAggregate { aggregate: block.aggregate.name(), handler: first.party() });
+            }
+        }
+        problems
+    }
+
+    fn event_problems(aggregate: &AggregateDescriptor) -> Vec<StartProblem> {
+        let mut seen = HashSet::new();
+        let names = aggregate.events.iter().flat_map(|event| std::iter::once(&event.name).chain(event.aliases));
+        let doubled = names
+            .filter(|name| !seen.insert(**name))
+            .map(|name| StartProblem::DuplicateEvent { name, aggregate: aggregate.party() });
+        let invalid = aggregate.events.iter().filter(|event| event.name.is_empty() || event.version == 0);
+        let invalid = invalid.map(|event| StartProblem::InvalidEvent {
+            name: event.name,
+            version: event.version,
+            aggregate: aggregate.party(),
+        });
+        doubled.chain(invalid).collect()
+    }
+
+    pub(super) fn missing(&self, required: &[(TypeId, &'static str)]) -> Vec<StartProblem> {
+        let linked = |id: TypeId| self.aggregates.iter().any(|aggregate| aggregate.aggregate.id() == id);
+        required.iter().filter(|(id, _)| !linked(*id)).map(|(_, aggregate)| StartProblem::NotRegistered { aggregate }).collect()
+    }
+
+    pub(super) fn unreadable(&self, stored: &[EventType], retired: &HashSet<String>) -> Vec<StartProblem> {
+        let reads = |found: &EventType| {
+            let of_kind = |aggregate: &&&AggregateDescriptor| *aggregate.kind == *found.kind;
+            let mut kinds = self.aggregates.iter().filter(of_kind);
+            kinds.any(|aggregate| aggregate.events.iter().any(|event| event.reads(&found.name, found.version)))
+        };
+        stored
+            .iter()
+            .filter(|found| !retired.contains(&*found.kind) && !reads(found))
+            .map(|found| StartProblem::UnreadableEvent { stored: found.clone() })
+            .collect()
+    }
+}
+
+/// Somebody in a problem: a type, and where it stands in the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Party {
+    /// The type's path.
+    pub name: &'static str,
+    /// Where it is defined or handled.
+    pub location: Location,
+}
+
+impl fmt::Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.location)
+    }
+}
+
+/// One thing that keeps an engine from starting.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartProblem {
+    /// Two aggregates have one name.
+    #[error("two aggregates are named {kind:?}: {first} and {second}")]
+    DuplicateKind {
+        /// The name.
+        kind: &'static str,
+        /// One of them.
+        first: Party,
+        /// The other.
+        second: Party,
+    },
+    /// The name of an aggregate is not allowed.
+    #[error("{aggregate}: {reason}")]
+    InvalidKind {
+        /// The aggregate.
+        aggregate: Party,
+        /// Why not.
+        reason: InvalidText,
+    },
+    /// Two commands of one aggregate have one name.
+    #[error("{kind:?} has two commands named {name:?}: {first} and {second}; rename one with `#[command(name = …)]`")]
+    DuplicateCommand {
+        /// The aggregate's kind.
+        kind: &'static str,
+        /// The name.
+        name: &'static str,
+        /// One of them.
+        first: Party,
+        /// The other.
+        second: Party,
+    },
+    /// Two events of one aggregate have one stored name.
+    #[error("two events of {aggregate} are stored under the name {name:?}")]
+    DuplicateEvent {
+        /// The name.
+        name: &'static str,
+        /// The aggregate.
+        aggregate: Party,
+    },
+    /// An event of an aggregate has no name, or the version 0. Versions start at 1.
+    #[error("{aggregate} has an event named {name:?} in version {version}: an event has a name, and versions start at 1")]
+    InvalidEvent {
+        /// The name.
+        name: &'static str,
+        /// The version.
+        version: u32,
+        /// The aggregate.
+        aggregate: Party,
+    },
+    /// A handler asks for a service that was not given.
+    #[error("{kind:?} needs the service `{service}` to handle {handler}: add `.service::<{service}>(…)` to the engine builder")]
+    MissingService {
+        /// The service's type.
+        service: &'static str,
+        /// The aggregate's kind.
+        kind: &'static str,
+        /// The command, and where it is handled.
+        handler: Party,
+    },
+    /// Handlers of a type that is not registered as an aggregate.
+    #[error(
+        "`{aggregate}` handles {handler}, but is not registered: derive `Aggregate` for it, or implement `ego::Registers` and write `ego::register!(…)`"
+    )]
+    NoAggregate {
+        /// The type's path.
+        aggregate: &'static str,
+        /// Its first command, and where it is handled.
+        handler: Party,
+    },
+    /// A required aggregate is not registered.
+    #[error(
+        "`{aggregate}` is required, but not registered: link its crate (`use the_crate as _;`), or write `ego::register!(…)`"
+    )]
+    NotRegistered {
+        /// The type's path.
+        aggregate: &'static str,
+    },
+    /// The store holds events that nothing in the program can read.
+    #[error(
+        "the store holds events {:?} of {:?} in version {} that nothing here reads: link their aggregate, add an upcaster or an alias, or say `.retired_kind({:?})`",
+        .stored.name, .stored.kind, .stored.version, .stored.kind
+    )]
+    UnreadableEvent {
+        /// What is stored.
+        stored: EventType,
+    },
+}
