@@ -358,6 +358,10 @@ impl Writer {
         if self.flush_now().is_err() {
             // Whoever waited was told. Nobody is left but those whose answers need no write.
         }
+        if !self.answers.is_empty() && self.reader.shared.queue.is_empty() && self.halted.is_none() {
+            let marked = self.group.mark();
+            let _ = marked.inspect_err(|error| self.halt(error));
+        }
         for (answer, _permit) in self.answers.drain(..) {
             match answer {
                 Answer::Verdicts(answer, verdicts) => drop(answer.send(Ok(verdicts))),

@@ -15,6 +15,7 @@ const FORMAT_FILE: &str = "FORMAT";
 const FORMAT_NEW: &str = "FORMAT.new";
 const LOG: &str = "log";
 const INDEX: &str = "index";
+const MARK: &str = "DURABLE";
 
 /// A store's folder, locked for as long as this lives.
 #[derive(Debug)]
@@ -60,6 +61,10 @@ impl Folder {
     pub(crate) fn index(&self) -> PathBuf {
         self.path.join(INDEX)
     }
+
+    pub(crate) fn mark(&self) -> PathBuf {
+        self.path.join(MARK)
+    }
 }
 
 fn create(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
@@ -81,7 +86,7 @@ fn refuse_others(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
     if names.iter().any(|name| name == FORMAT_FILE) {
         return Ok(());
     }
-    if names.iter().any(|name| name == INDEX) {
+    if names.iter().any(|name| [INDEX, MARK].contains(&name.as_str())) {
         return Err(error::damaged(&path.join(FORMAT_FILE), None, "the file is missing"));
     }
     if let Some(other) = names.iter().find(|name| ![LOCK, FORMAT_NEW, LOG].contains(&name.as_str())) {

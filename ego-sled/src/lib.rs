@@ -28,6 +28,7 @@ mod index;
 mod io;
 mod key;
 mod log;
+mod mark;
 mod options;
 mod read;
 mod record;

@@ -7,6 +7,7 @@ use crate::find::Reader;
 use crate::folder::Folder;
 use crate::group::GroupWriter;
 use crate::index;
+use crate::mark::Mark;
 use crate::options::{Durability, Options};
 use crate::recover::{Recovery, recover};
 use crate::request::{self, MAX_COMMIT_BYTES, Prepared, Task, ask};
@@ -112,8 +113,8 @@ impl SledStore {
     pub(crate) fn start(options: Options) -> Result<Self, StoreError> {
         let folder = Folder::open(&*options.disk, &options.folder, options.segment_bytes)?;
         let recovered = recover(&folder, &options)?;
-        let (durability, segment_bytes) = (options.durability, options.segment_bytes);
-        let group = GroupWriter::new(Arc::clone(&recovered.log), durability, segment_bytes, recovered.end)?;
+        let mark = Mark::open(&*options.disk, folder.mark(), folder.store)?;
+        let group = GroupWriter::new(Arc::clone(&recovered.log), &options, recovered.end, mark)?;
         let shared = Arc::new(Shared::new(options, recovered.log, Arc::new(recovered.index), recovered.tail));
         let reader = Reader::of(&shared)?;
         let (of_index, index) = (Arc::clone(&shared), Arc::clone(&reader.index));

@@ -50,6 +50,19 @@ async fn killed(commits: usize) -> tempfile::TempDir {
     dead
 }
 
+/// As [`killed`], in the middle of recording its last commit: nobody was told of it.
+async fn killed_writing(commits: usize) -> tempfile::TempDir {
+    let (alive, dead) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = small(alive.path()).open().unwrap();
+    fill(&store, "a", commits - 1).await;
+    let mark = fs::read(alive.path().join("DURABLE")).unwrap();
+    fill(&store, "a", 1).await;
+    copy(alive.path(), dead.path());
+    fs::remove_dir_all(dead.path().join("index")).unwrap();
+    fs::write(dead.path().join("DURABLE"), mark).unwrap();
+    dead
+}
+
 /// A store that was closed, of three segments.
 async fn closed() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -75,9 +88,9 @@ fn log_files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 #[test]
 fn a_torn_tail_is_cut_at_every_byte_and_told() {
     run(async {
-        let dead = killed(3).await;
-        let path = segment(dead.path(), 1);
-        let whole = fs::read(&path).unwrap();
+        let dead = killed_writing(3).await;
+        let (path, mark) = (segment(dead.path(), 1), dead.path().join("DURABLE"));
+        let (whole, marked) = (fs::read(&path).unwrap(), fs::read(&mark).unwrap());
         let groups = groups(&whole);
         let (start, end) = groups[2];
         assert_eq!((groups.len(), whole[end..].iter().find(|byte| **byte != 0)), (3, None));
@@ -96,6 +109,7 @@ fn a_torn_tail_is_cut_at_every_byte_and_told() {
                 let nothing_left = torn[start..end].iter().all(|byte| *byte == 0);
                 let _ = fs::remove_dir_all(dead.path().join("index"));
                 fs::write(&path, &torn).unwrap();
+                fs::write(&mark, &marked).unwrap();
                 let store = small(dead.path()).open().unwrap();
                 assert_eq!(whole_log(&store).await.unwrap().len(), 2, "cut at {cut}");
                 assert_eq!(store.recovery().bytes_cut == 0, nothing_left, "cut at {cut}: {:?}", store.recovery());
@@ -129,11 +143,14 @@ fn a_flipped_bit_before_the_last_group_of_a_killed_store_is_damage() {
         let dead = killed(4).await;
         let path = segment(dead.path(), 1);
         let whole = fs::read(&path).unwrap();
+        // Without the mark: the groups behind say enough.
+        fs::remove_file(dead.path().join("DURABLE")).unwrap();
         for (start, end) in &groups(&whole)[..3] {
             for at in (*start..*end).step_by(5) {
                 let mut bytes = whole.clone();
                 bytes[at] ^= 1 << (at % 8);
                 let _ = fs::remove_dir_all(dead.path().join("index"));
+                let _ = fs::remove_file(dead.path().join("DURABLE"));
                 fs::write(&path, &bytes).unwrap();
                 match small(dead.path()).open() {
                     Err(StoreError::Damaged { place, .. }) => assert!(place.contains("0000000001.seg at byte"), "{place}"),
