@@ -358,9 +358,12 @@ impl Writer {
         if self.flush_now().is_err() {
             // Whoever waited was told. Nobody is left but those whose answers need no write.
         }
-        if !self.answers.is_empty() && self.reader.shared.queue.is_empty() && self.halted.is_none() {
-            let marked = self.group.mark();
-            let _ = marked.inspect_err(|error| self.halt(error));
+        if !self.answers.is_empty()
+            && self.halted.is_none()
+            && self.reader.shared.queue.is_empty()
+            && let Err(error) = self.group.mark()
+        {
+            self.halt(&error);
         }
         for (answer, _permit) in self.answers.drain(..) {
             match answer {

@@ -14,6 +14,7 @@
 
 mod append;
 mod compact;
+mod compare;
 mod engine;
 mod entry;
 mod error;
