@@ -28,18 +28,6 @@ fn segment(folder: &Path, number: u32) -> PathBuf {
     folder.join(format!("log/{number:010}.seg"))
 }
 
-/// Where the groups of a segment begin and end, by their headers.
-fn groups(bytes: &[u8]) -> Vec<(usize, usize)> {
-    let (mut found, mut at) = (Vec::new(), 64);
-    while bytes.get(at..at + 4) == Some(b"egoG") {
-        let len = u32::from_le_bytes(bytes[at + 44..at + 48].try_into().unwrap()) as usize;
-        let end = at + (56 + len).next_multiple_of(8);
-        found.push((at, end));
-        at = end;
-    }
-    found
-}
-
 /// A store as a kill leaves it: copied while it is open, and without an index.
 async fn killed(commits: usize) -> tempfile::TempDir {
     let (alive, dead) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
