@@ -195,7 +195,9 @@ impl End {
             let (later, from) = self.behind(log, number)?;
             let mut proof = None;
             log.search(&later, from, |at, header| {
-                let here = number == self.spot.segment && at == from;
+                // Where the next group would be: here, or in the next segment when here was no room.
+                let next_segment = self.bad.is_none() && number == self.spot.segment + 1;
+                let here = at == from && (number == self.spot.segment || next_segment);
                 if header.durable >= next || header.sequence == next && !here {
                     proof = Some((at, header.sequence));
                 }

@@ -116,6 +116,33 @@ fn a_torn_tail_is_cut_at_every_byte_and_told() {
 }
 
 #[test]
+fn a_torn_group_at_the_beginning_of_a_segment_is_cut_at_every_byte() {
+    run(async {
+        let alive = tempfile::tempdir().unwrap();
+        let store = small(alive.path()).open().unwrap();
+        let mut before = Files::of(alive.path());
+        while groups(&fs::read(segment(alive.path(), 1)).unwrap()).len() == whole_log(&store).await.unwrap().len() {
+            before = Files::of(alive.path());
+            fill(&store, "a", 1).await;
+        }
+        let (name, count) = ("log/0000000002.seg", whole_log(&store).await.unwrap().len());
+        let whole = fs::read(alive.path().join(name)).unwrap();
+        let (start, end) = groups(&whole)[0];
+        let dead = tempfile::tempdir().unwrap();
+        for cut in (start + 8..end - 8).step_by(5) {
+            let mut torn = whole.clone();
+            torn[cut..end].fill(0);
+            before.clone().without("index").with(name, torn).put(dead.path());
+            let store = small(dead.path()).open().unwrap();
+            assert!(store.recovery().bytes_cut > 0, "cut at {cut}");
+            assert_eq!(whole_log(&store).await.unwrap().len(), count - 1, "cut at {cut}");
+            fill(&store, "a", 2).await;
+            assert_eq!(whole_log(&store).await.unwrap().len(), count + 1, "cut at {cut}");
+        }
+    });
+}
+
+#[test]
 fn a_killed_store_keeps_its_last_group() {
     run(async {
         let dead = killed(3).await;
