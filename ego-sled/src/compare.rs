@@ -25,15 +25,14 @@ pub(crate) struct IndexCopy {
 }
 
 impl IndexCopy {
-    /// Copies the index; the inner error says why it cannot be used.
+    /// Copies the index; the inner error says why it cannot be used. One that is missing is as one that holds nothing.
     pub(crate) fn of(folder: &Folder) -> Result<Result<Self, String>, StoreError> {
         let path = folder.index();
-        if !path.exists() {
-            return Ok(Err("it is missing".to_owned()));
-        }
         let copying = || error::io("copying for a look", &path);
         let copy = tempfile::tempdir().map_err(copying())?;
-        copy_folder(&path, copy.path()).map_err(copying())?;
+        if path.exists() {
+            copy_folder(&path, copy.path()).map_err(copying())?;
+        }
         let opened = Engine::open(copy.path(), 16 << 20).and_then(|engine| Index::look(engine, folder.store));
         Ok(opened.map(|(index, whole)| Self { index, whole, _folder: copy }))
     }
@@ -379,7 +378,7 @@ mod tests {
         drop(SledStore::options(folder.path()).segment_bytes(4096).open().unwrap());
         assert_eq!(damage(folder.path()), Vec::<String>::new());
         let reach = Reach { sequence: 0, position: 0, spot: Spot::first(1) };
-        let store = crate::folder::read_format(&crate::io::RealDisk, &folder.path().join("FORMAT")).unwrap();
+        let store = Folder::look(folder.path()).unwrap().number(&crate::io::RealDisk).unwrap();
         let mut wrong = [Layer::default(), Layer::default(), Layer::default()];
         let head = Head { revision: 4, position: 4, ..Head::default() };
         wrong[0].streams.insert(StreamId::new("a", "b").unwrap(), LayerStream { head, ..LayerStream::default() });

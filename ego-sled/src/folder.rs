@@ -63,8 +63,13 @@ impl Folder {
         if self.lock.is_none() && self.path.join(LOCK).exists() { Err(in_use(&self.path)) } else { Ok(()) }
     }
 
-    pub(crate) fn format(&self) -> PathBuf {
-        self.path.join(FORMAT_FILE)
+    /// The store's number, as FORMAT says it.
+    pub(crate) fn number(&self, disk: &dyn Disk) -> Result<u64, StoreError> {
+        let format = self.path.join(FORMAT_FILE);
+        if !format.exists() {
+            refuse_others(disk, &self.path)?;
+        }
+        read_format(disk, &format)
     }
 
     pub(crate) fn log(&self) -> PathBuf {
@@ -179,7 +184,7 @@ fn create_store(disk: &dyn Disk, path: &Path, segment_bytes: u64) -> Result<(), 
     name().map_err(error::io("creating", &format))
 }
 
-pub(crate) fn read_format(disk: &dyn Disk, path: &Path) -> Result<u64, StoreError> {
+fn read_format(disk: &dyn Disk, path: &Path) -> Result<u64, StoreError> {
     let file = disk.open(path).map_err(error::io("opening", path))?;
     let len = file.len().map_err(error::io("reading", path))?;
     if len != FORMAT_BYTES as u64 {

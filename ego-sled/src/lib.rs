@@ -19,7 +19,11 @@ mod engine;
 mod entry;
 mod error;
 #[cfg(test)]
+mod every_fault;
+#[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod faulty;
 mod find;
 mod folder;
 mod group;

@@ -3,7 +3,7 @@
 
 use crate::compare::{self, IndexCopy};
 use crate::entry::{Entry, RecordedCommit, Texts, read_entry};
-use crate::folder::{Folder, read_format};
+use crate::folder::Folder;
 use crate::io::{Disk, ReadOnlyDisk, read_exact_at};
 use crate::key::{CommitRef, Head, Meta, command_hash};
 use crate::log::{Found, Log, Place, Segment, Spot};
@@ -95,11 +95,12 @@ pub(crate) fn verify(path: &Path) -> Result<Verification, StoreError> {
 
 /// The number of the store as FORMAT says it, or, where that is damaged, as the first segment does that checks.
 fn store_number(folder: &Folder, disk: &dyn Disk, found: &mut Verification) -> Result<u64, StoreError> {
-    let damage = match read_format(disk, &folder.format()) {
-        Err(error @ (StoreError::Damaged { .. } | StoreError::Io { .. })) => error,
+    let damage = match folder.number(disk) {
+        Err(damage @ StoreError::Damaged { .. }) => damage,
         read => return read,
     };
     let header_of = |name: &String| {
+        name.ends_with(".seg").then_some(())?;
         let mut header = [0; SEGMENT_HEADER];
         read_exact_at(&*disk.open(&folder.log().join(name)).ok()?, &mut header, 0).ok()?;
         SegmentHeader::decode(&header).ok()
