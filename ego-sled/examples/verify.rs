@@ -17,7 +17,7 @@ fn main() -> ExitCode {
 }
 
 /// Writes what checking a folder finds, and says the exit code.
-fn report(folder: Option<&str>, out: &mut impl Write) -> io::Result<u8> {
+pub(crate) fn report(folder: Option<&str>, out: &mut impl Write) -> io::Result<u8> {
     let Some(folder) = folder else {
         writeln!(out, "say which folder holds the store")?;
         return Ok(2);

@@ -13,7 +13,7 @@ use crate::recover::End;
 use bytes::Bytes;
 use ego::message::StreamId;
 use ego::store::{Body, EventType, StoreError};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
@@ -75,13 +75,14 @@ pub(crate) fn verify(path: &Path) -> Result<Verification, StoreError> {
         found.damaged(format!("{}: {reason}; it is written anew when the store is opened", folder.mark().display()));
         0
     });
-    let (log, readable) = Log::survey(folder.log(), Arc::clone(&disk), folder.store, |error| {
-        found.damaged(line(&error));
+    let mut unreadable = VecDeque::new();
+    let (log, readable) = Log::survey(folder.log(), Arc::clone(&disk), folder.store, |number, error| {
+        unreadable.push_back((number, error));
         Ok(())
     })?;
     let index = IndexCopy::of(&folder)?;
     let known = index.as_ref().map(IndexCopy::meta).unwrap_or_default();
-    let mut check = Check { found, ..Check::default() };
+    let mut check = Check { found, unreadable, ..Check::default() };
     check.log(&log, &readable, &known, marked);
     match &index {
         Ok(index) => check.index(&folder, &log, index),
@@ -132,6 +133,8 @@ struct Check {
     model: Model,
     /// The model as the index should be, when that is behind the log.
     indexed: Option<Model>,
+    /// What is wrong with segments as files, by their numbers: told when it is their turn.
+    unreadable: VecDeque<(u32, StoreError)>,
     /// The last group, and where the log goes on behind it.
     sequence: u64,
     end: Option<Spot>,
@@ -145,6 +148,7 @@ impl Check {
         self.found.segments = log.last();
         let mut last = 0;
         for number in readable {
+            self.tell_up_to(*number);
             if *number != last + 1 {
                 self.lose();
             }
@@ -161,11 +165,18 @@ impl Check {
                 }
             }
         }
+        self.tell_up_to(u32::MAX);
         // What is known of groups that are not there was not told yet, unless the end could not be read.
         if !self.lost
             && last == log.last()
             && let Err(error) = self.end_at(self.end.unwrap_or(Spot::first(1)), None).judge(log, known, marked)
         {
+            self.found.damaged(line(&error));
+        }
+    }
+
+    fn tell_up_to(&mut self, segment: u32) {
+        while let Some((_, error)) = self.unreadable.pop_front_if(|(number, _)| *number <= segment) {
             self.found.damaged(line(&error));
         }
     }

@@ -157,6 +157,13 @@ impl Files {
         self.0[Path::new(name)].as_ref().unwrap()
     }
 
+    /// The newest segment that holds something.
+    pub fn last_segment(&self) -> String {
+        let used = |bytes: &Option<Vec<u8>>| bytes.as_ref().is_some_and(|bytes| !groups(bytes).is_empty());
+        let last = self.0.iter().rfind(|(name, bytes)| name.starts_with("log") && used(bytes));
+        last.unwrap().0.to_str().unwrap().to_owned()
+    }
+
     /// Leaves out a file or folder.
     pub fn without(mut self, name: &str) -> Self {
         self.0.retain(|path, _| !path.starts_with(name));
