@@ -166,8 +166,7 @@ impl Log {
         if room < GROUP_HEADER as u64 {
             return Ok(Found::Nothing);
         }
-        let mut header = [0; GROUP_HEADER];
-        read_exact_at(&*segment.file, &mut header, offset).map_err(error::io("reading", &segment.path))?;
+        let header = self.header_bytes(segment, offset)?;
         if header.iter().all(|byte| *byte == 0) {
             return Ok(Found::Nothing);
         }
@@ -185,6 +184,18 @@ impl Log {
         } else {
             Ok(Found::Bad("the checksum of a group does not hold"))
         }
+    }
+
+    /// The first group's header in a segment if it checks, whether or not its body does.
+    pub(crate) fn first_header(&self, segment: &Segment) -> Result<Option<GroupHeader>, StoreError> {
+        let header = self.header_bytes(segment, u64::from(Spot::first(1).offset))?;
+        Ok(GroupHeader::decode(&header, self.store).ok())
+    }
+
+    fn header_bytes(&self, segment: &Segment, offset: u64) -> Result<[u8; GROUP_HEADER], StoreError> {
+        let mut header = [0; GROUP_HEADER];
+        read_exact_at(&*segment.file, &mut header, offset).map_err(error::io("reading", &segment.path))?;
+        Ok(header)
     }
 
     /// The content of one entry, checked.

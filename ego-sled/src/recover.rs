@@ -157,8 +157,9 @@ fn walk(
         };
         if bad.is_none() && spot.segment < log.last() {
             let next = Spot::first(spot.segment + 1);
-            let following = log.group_at(&*log.segment(next.segment)?, u64::from(next.offset))?;
-            if let (Found::Group(header, _), Some((sequence, _))) = (following, at)
+            // Also where only the header reached the disk: the log goes on there, and ends there.
+            let following = log.first_header(&*log.segment(next.segment)?)?;
+            if let (Some(header), Some((sequence, _))) = (following, at)
                 && header.sequence == sequence + 1
             {
                 if let Some(written) = log.last_written(&segment, u64::from(spot.offset))? {

@@ -128,6 +128,33 @@ fn a_torn_tail_is_cut_at_every_byte_and_told() {
 }
 
 #[test]
+fn a_group_of_which_only_the_header_reached_the_disk_is_a_torn_tail_also_where_a_segment_begins() {
+    run(async {
+        let mut commits = 1;
+        let (dead, path) = loop {
+            let dead = killed(commits).await;
+            let path = segment(dead.path(), 2);
+            if fs::read(&path).is_ok_and(|bytes| groups(&bytes).len() == 1) {
+                break (dead, path);
+            }
+            commits += 1;
+            assert!(commits < 100, "a segment cannot hold this");
+        };
+        fs::remove_file(dead.path().join("DURABLE")).unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        let (start, end) = groups(&bytes)[0];
+        bytes[start + 56..end].fill(0);
+        fs::write(&path, &bytes).unwrap();
+        let store = small(dead.path()).open().unwrap();
+        assert_eq!(whole_log(&store).await.unwrap().len(), commits - 1);
+        assert_eq!((store.recovery().clean, store.recovery().bytes_cut > 0), (false, true));
+        fill(&store, "a", 3).await;
+        drop(store);
+        assert_eq!(whole_log(&small(dead.path()).open().unwrap()).await.unwrap().len(), commits + 2);
+    });
+}
+
+#[test]
 fn a_killed_store_keeps_its_last_group() {
     run(async {
         let dead = killed(3).await;
