@@ -96,15 +96,16 @@ impl Log {
         self.last.load(Ordering::Acquire)
     }
 
-    /// Removes what a crash left of a segment that was being made.
-    pub(crate) fn remove_unfinished(&self) -> Result<(), StoreError> {
+    /// Removes what a crash left of a segment that was being made, and makes the names of the others durable: a process that was killed
+    /// may not have come to it.
+    pub(crate) fn settle_names(&self) -> Result<(), StoreError> {
         for name in self.disk.list(&self.folder).map_err(error::io("listing", &self.folder))? {
             if name.ends_with(".new") {
                 let path = self.folder.join(name);
                 self.disk.remove(&path).map_err(error::io("removing", &path))?;
             }
         }
-        Ok(())
+        self.disk.sync_folder(&self.folder).map_err(error::io("syncing", &self.folder))
     }
 
     /// The segment with this number, opened and its header checked.

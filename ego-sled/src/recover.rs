@@ -80,7 +80,7 @@ pub(crate) fn recover(folder: &Folder, options: &Options) -> Result<Recovered, S
         rebuilt = Some(reason);
     }
     end.judge(&log, &known, marked)?;
-    log.remove_unfinished()?;
+    log.settle_names()?;
     let bytes_cut = end.cut(&log)?;
     end.write_again(&log)?;
     let Replay { index, mut tail, commits, .. } = replay;
