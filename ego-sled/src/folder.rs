@@ -8,6 +8,7 @@ use ego::store::StoreError;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::hash::{BuildHasher, Hasher};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 const LOCK: &str = "LOCK";
@@ -40,7 +41,10 @@ impl Folder {
             lock(path)?
         };
         let format = path.join(FORMAT_FILE);
-        if !format.exists() {
+        if format.exists() {
+            // Whoever gave it its name may have been killed before the folder was synced.
+            disk.sync_folder(path).map_err(error::io("syncing", path))?;
+        } else {
             create_store(disk, path, segment_bytes)?;
         }
         let store = read_format(disk, &format)?;
@@ -86,14 +90,22 @@ impl Folder {
 }
 
 fn create(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    let missing: Vec<_> = path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()).collect();
-    disk.create_folder(path).map_err(error::io("creating", path))?;
-    for folder in missing.into_iter().rev() {
-        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        disk.sync_folder(parent).map_err(error::io("syncing", parent))?;
+    if path.is_dir() { Ok(()) } else { disk.create_folder(path).map_err(error::io("creating", path)) }
+}
+
+/// Makes the names of a folder and of those above it durable, as far as the file system goes. Also those that were there: whoever made
+/// them may have been killed before they were synced. A folder that may not be read is none that was made for a store.
+fn sync_names(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    let path = path.canonicalize()?;
+    let device = path.metadata()?.dev();
+    for folder in path.ancestors().skip(1) {
+        if folder.metadata()?.dev() != device {
+            break;
+        }
+        match disk.sync_folder(folder) {
+            Err(error) if error.kind() != io::ErrorKind::PermissionDenied => return Err(error),
+            _ => {}
+        }
     }
     Ok(())
 }
@@ -160,8 +172,9 @@ fn in_use(folder: &Path) -> StoreError {
     StoreError::InUse { place: folder.display().to_string().into() }
 }
 
-// 1. the folder of the log  2. its first segment  3. FORMAT under another name, synced  4. its name, and the folder synced.
-// A crash before 4 leaves a folder without FORMAT and an unused segment, which is made again. With FORMAT there is a log.
+// 1. the names of the folders above, and of the log's, synced  2. its first segment  3. FORMAT under another name, synced  4. its name,
+// and the folder synced. A crash before 4 leaves a folder without FORMAT and an unused segment, which is made again. With FORMAT there
+// is a log.
 fn create_store(disk: &dyn Disk, path: &Path, segment_bytes: u64) -> Result<(), StoreError> {
     let log = path.join(LOG);
     let first = log.join(segment_name(1));
@@ -172,7 +185,12 @@ fn create_store(disk: &dyn Disk, path: &Path, segment_bytes: u64) -> Result<(), 
         }
     }
     let store = std::hash::RandomState::new().build_hasher().finish() | 1;
-    disk.create_folder(&log).map_err(error::io("creating", &log))?;
+    let names = || {
+        sync_names(disk, path)?;
+        disk.create_folder(&log)?;
+        disk.sync_folder(path)
+    };
+    names().map_err(error::io("creating", &log))?;
     create_segment(disk, &log, SegmentHeader { number: Spot::first(1).segment, store, len: segment_bytes })?;
     let name = || {
         let file = disk.create(&new)?;

@@ -113,15 +113,16 @@ impl Log {
         self.last.load(Ordering::Acquire)
     }
 
-    /// Removes what a crash left of a segment that was being made.
-    pub(crate) fn remove_unfinished(&self) -> Result<(), StoreError> {
+    /// Removes what a crash left of a segment that was being made, and makes the names of the others durable: a process that was killed
+    /// may not have come to it.
+    pub(crate) fn settle_names(&self) -> Result<(), StoreError> {
         for name in self.disk.list(&self.folder).map_err(error::io("listing", &self.folder))? {
             if name.ends_with(".new") {
                 let path = self.folder.join(name);
                 self.disk.remove(&path).map_err(error::io("removing", &path))?;
             }
         }
-        Ok(())
+        self.disk.sync_folder(&self.folder).map_err(error::io("syncing", &self.folder))
     }
 
     /// The segment with this number, opened and its header checked.
@@ -183,8 +184,7 @@ impl Log {
         if room < GROUP_HEADER as u64 {
             return Ok(Found::Nothing);
         }
-        let mut header = [0; GROUP_HEADER];
-        read_exact_at(&*segment.file, &mut header, offset).map_err(error::io("reading", &segment.path))?;
+        let header = self.header_bytes(segment, offset)?;
         if header.iter().all(|byte| *byte == 0) {
             return Ok(Found::Nothing);
         }
@@ -202,6 +202,18 @@ impl Log {
         } else {
             Ok(Found::Bad("the checksum of a group does not hold"))
         }
+    }
+
+    /// The first group's header in a segment if it checks, whether or not its body does.
+    pub(crate) fn first_header(&self, segment: &Segment) -> Result<Option<GroupHeader>, StoreError> {
+        let header = self.header_bytes(segment, u64::from(Spot::first(1).offset))?;
+        Ok(GroupHeader::decode(&header, self.store).ok())
+    }
+
+    fn header_bytes(&self, segment: &Segment, offset: u64) -> Result<[u8; GROUP_HEADER], StoreError> {
+        let mut header = [0; GROUP_HEADER];
+        read_exact_at(&*segment.file, &mut header, offset).map_err(error::io("reading", &segment.path))?;
+        Ok(header)
     }
 
     /// The content of one entry, checked.

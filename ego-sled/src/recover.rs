@@ -80,7 +80,7 @@ pub(crate) fn recover(folder: &Folder, options: &Options) -> Result<Recovered, S
         rebuilt = Some(reason);
     }
     end.judge(&log, &known, marked)?;
-    log.remove_unfinished()?;
+    log.settle_names()?;
     let bytes_cut = end.cut(&log)?;
     end.write_again(&log)?;
     let Replay { index, mut tail, commits, .. } = replay;
@@ -157,8 +157,9 @@ fn walk(
         };
         if bad.is_none() && spot.segment < log.last() {
             let next = Spot::first(spot.segment + 1);
-            let following = log.group_at(&*log.segment(next.segment)?, u64::from(next.offset))?;
-            if let (Found::Group(header, _), Some((sequence, _))) = (following, at)
+            // Also where only the header reached the disk: the log goes on there, and ends there.
+            let following = log.first_header(&*log.segment(next.segment)?)?;
+            if let (Some(header), Some((sequence, _))) = (following, at)
                 && header.sequence == sequence + 1
             {
                 if let Some(written) = log.last_written(&segment, u64::from(spot.offset))? {
@@ -195,9 +196,7 @@ impl End {
             let (later, from) = self.behind(log, number)?;
             let mut proof = None;
             log.search(&later, from, |at, header| {
-                // Where the next group would be: here, or in the next segment when here was no room.
-                let next_segment = self.bad.is_none() && number == self.spot.segment + 1;
-                let here = at == from && (number == self.spot.segment || next_segment);
+                let here = number == self.spot.segment && at == from;
                 if header.durable >= next || header.sequence == next && !here {
                     proof = Some((at, header.sequence));
                 }

@@ -323,7 +323,7 @@ impl Check {
             }
             Entry::Blank { positions, kind, shapes } => {
                 self.found.head += u64::from(positions);
-                let shape = |(name, version)| EventType { kind: Arc::clone(&kind), name, version };
+                let shape = |(name, version)| EventType { kind: kind.clone(), name, version };
                 model.types.extend(shapes.into_iter().map(shape));
             }
         }
@@ -349,8 +349,8 @@ impl Check {
             Body::Events(all) => {
                 events = all.len() as u32;
                 let kind = commit.stream.shared_kind();
-                let shape = |(name, version)| EventType { kind: Arc::clone(&kind), name, version };
-                self.model.types.extend(all.iter().map(|event| shape((Arc::clone(&event.name), event.version))));
+                let shape = |(name, version)| EventType { kind: kind.clone(), name, version };
+                self.model.types.extend(all.iter().map(|event| shape((event.name.clone(), event.version))));
             }
             Body::State(_) => head.state = Some(place),
         }
