@@ -216,7 +216,7 @@ impl Writer {
             position: Position::new(position),
             events,
             command_id: metadata.command_id.clone(),
-            command: Arc::clone(&metadata.command),
+            command: metadata.command.clone(),
             codec,
             reply,
         })

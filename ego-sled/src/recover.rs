@@ -377,8 +377,8 @@ impl Replay {
                         events = all.len() as u32;
                         let kind = commit.stream.shared_kind();
                         types.extend(all.iter().map(|event| EventType {
-                            kind: Arc::clone(&kind),
-                            name: Arc::clone(&event.name),
+                            kind: kind.clone(),
+                            name: event.name.clone(),
                             version: event.version,
                         }));
                         types.retain(|one| !self.tail.types.contains(one));
@@ -391,7 +391,7 @@ impl Replay {
             }
             Entry::Blank { positions, kind, shapes } => {
                 self.position += u64::from(positions);
-                let shape = |(name, version)| EventType { kind: Arc::clone(&kind), name, version };
+                let shape = |(name, version)| EventType { kind: kind.clone(), name, version };
                 effects.push(Effect::Types(shapes.into_iter().map(shape).collect()));
             }
             Entry::Checkpoint { consumer, position } => {
