@@ -6,6 +6,7 @@
 mod answers;
 mod bounds;
 mod cancel;
+mod clock;
 mod commits;
 mod dropped;
 mod dropped_readers;
