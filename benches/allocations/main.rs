@@ -6,13 +6,13 @@ mod peers;
 
 use benches::Result;
 use benches::account::{self, Account, Look, OWNER};
-use benches::load::{self, Load};
+use benches::load::{self, Bank, Load};
 use benches::report::{Goal, Report};
 use benches::settings::Settings;
 use benches::show;
 use ego::prelude::*;
 use ego::store::MemoryStore;
-use peers::{Bank, Cqrs, Ego, Evento, Eventsourced, Kameo, Nobody, Ractor};
+use peers::{Cqrs, Ego, Evento, Eventsourced, Kameo, Nobody, Ractor};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, Stats, StatsAlloc};
 use std::alloc::System;
 use std::sync::Arc;

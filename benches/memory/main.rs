@@ -4,11 +4,11 @@
 mod peers;
 
 use benches::Result;
-use benches::load::{self, Load, Outcome};
+use benches::load::{self, Bank, Load, Outcome};
 use benches::report::{Goal, Report};
 use benches::settings::Settings;
 use benches::show;
-use peers::{Bank, Cqrs, Ego, Evento, Eventsourced, Kameo, Nobody, Ractor};
+use peers::{Cqrs, Ego, Evento, Eventsourced, Kameo, Nobody, Ractor};
 use std::time::Duration;
 
 type Measure = fn(Load) -> Result<Outcome>;

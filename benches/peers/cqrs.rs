@@ -1,10 +1,9 @@
 //! cqrs-es, with the aggregate as its source of truth: the fastest of its three ways, as it replays nothing. Its own store in memory
 //! prints every commit and copies the whole stream for each, so here is a repository that does neither.
 
-use super::Bank;
 use benches::Result;
 use benches::account::{OWNER, ids};
-use benches::load::{Client, Ledger, Turn};
+use benches::load::{Bank, Client, Ledger, Turn};
 use cqrs_es::event_sink::EventSink;
 use cqrs_es::persist::{
     PersistedEventRepository, PersistedEventStore, PersistenceError, ReplayStream, SerializedEvent, SerializedSnapshot,

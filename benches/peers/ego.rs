@@ -1,11 +1,10 @@
 //! ego on its store in memory.
 
-use super::Bank;
 use ::ego::prelude::*;
 use ::ego::store::MemoryStore;
 use benches::Result;
 use benches::account::{self, Account, Credit, CreditTen};
-use benches::load::{Client, Ledger, Turn};
+use benches::load::{Bank, Client, Ledger, Turn};
 use std::sync::Arc;
 
 /// The engine. `IDS`: every command has its sender's id, so a repeat of it would have no second effect. `TEN`: every command records

@@ -1,12 +1,11 @@
 //! evento on fjall, in a folder for temporary files and without syncing: the nearest that it has to a store in memory among its
 //! embedded ones. The write side as its documentation has it: a projection that is kept in memory, and the write gateway.
 
-use super::Bank;
 use ::evento::metadata::Event;
 use ::evento::{Executor, Projection, ProjectionAggregate, WriteError};
 use benches::Result;
 use benches::account::OWNER;
-use benches::load::{Client, Ledger, Turn};
+use benches::load::{Bank, Client, Ledger, Turn};
 use fjall::PersistMode;
 use std::sync::Arc;
 
@@ -50,7 +49,8 @@ pub struct Evento {
 
 impl Evento {
     async fn credit(&self, id: &str) -> anyhow::Result<u64> {
-        let row = account().load(id).execute(&*self.executor).await?.ok_or_else(|| anyhow::anyhow!("there is no account {id}"))?;
+        let row =
+            account().load(id).execute(&*self.executor).await?.ok_or_else(|| anyhow::anyhow!("there is no account {id}"))?;
         row.write()?.event(&Credited { amount: 1 }).commit(&*self.executor).await?;
         Ok(row.balance + 1)
     }
@@ -62,7 +62,9 @@ impl Client for Evento {
         loop {
             match self.credit(&self.ids[turn.account]).await {
                 Ok(balance) => return assert!(balance > 0),
-                Err(error) if matches!(error.downcast_ref(), Some(WriteError::InvalidOriginalVersion)) => tokio::task::yield_now().await,
+                Err(error) if matches!(error.downcast_ref(), Some(WriteError::InvalidOriginalVersion)) => {
+                    tokio::task::yield_now().await
+                }
                 Err(error) => panic!("{error:?}"),
             }
         }

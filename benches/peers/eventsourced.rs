@@ -1,14 +1,13 @@
 //! eventsourced: an entity in a task each, its events in an event log in memory, as JSON by its own `SerdeJsonBinarize`. It comes
 //! without such a log (only for its tests), so here is one.
 
-use super::Bank;
 use ::eventsourced::binarize::serde_json::SerdeJsonBinarize;
 use ::eventsourced::event_log::EventLog;
 use ::eventsourced::snapshot_store::noop::NoopSnapshotStore;
 use ::eventsourced::{Command, CommandEffect, EntityRef, EventSourced, EventSourcedExt};
 use benches::Result;
 use benches::account::OWNER;
-use benches::load::{Client, Ledger, Turn};
+use benches::load::{Bank, Client, Ledger, Turn};
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use parking_lot::Mutex;
@@ -112,9 +111,10 @@ where
     FromBytesError: Error + Send + Sync + 'static,
 {
     let numbers = (1..).filter_map(NonZeroU64::new);
-    numbers.zip(events).filter(move |(number, _)| *number >= from).map(move |(number, bytes)| {
-        from_bytes(bytes).map(|event| (number, event)).map_err(|error| LogError::Codec(error.into()))
-    })
+    numbers
+        .zip(events)
+        .filter(move |(number, _)| *number >= from)
+        .map(move |(number, bytes)| from_bytes(bytes).map(|event| (number, event)).map_err(|error| LogError::Codec(error.into())))
 }
 
 impl EventLog for Memory {
@@ -174,7 +174,8 @@ impl EventLog for Memory {
         FromBytes: Fn(Bytes) -> std::result::Result<E, FromBytesError> + Copy + Send + Sync + 'static,
         FromBytesError: Error + Send + Sync + 'static,
     {
-        let all: Vec<Bytes> = self.0.iter().flat_map(|shard| shard.lock().values().flatten().cloned().collect::<Vec<_>>()).collect();
+        let all: Vec<Bytes> =
+            self.0.iter().flat_map(|shard| shard.lock().values().flatten().cloned().collect::<Vec<_>>()).collect();
         Ok(stream::iter(numbered(all, from, from_bytes)))
     }
 }

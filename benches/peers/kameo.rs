@@ -1,12 +1,11 @@
 //! kameo: a bare ask – no id, no event, no encoding, nothing kept. The sender has the actor at hand.
 
-use super::Bank;
 use ::kameo::Actor;
 use ::kameo::actor::{ActorRef, Spawn};
 use ::kameo::message::{Context, Message};
 use benches::Result;
 use benches::account::OWNER;
-use benches::load::{Client, Ledger, Turn};
+use benches::load::{Bank, Client, Ledger, Turn};
 use std::sync::Arc;
 
 #[derive(Actor)]

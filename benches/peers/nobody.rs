@@ -1,8 +1,7 @@
 //! The load alone: a counter for each account, no actor, no engine. What the harness costs is in every other figure, too.
 
-use super::Bank;
 use benches::Result;
-use benches::load::{Client, Ledger, Turn};
+use benches::load::{Bank, Client, Ledger, Turn};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,10 +1,9 @@
 //! ractor: a bare call – no id, no event, no encoding, nothing kept. The sender has the actor at hand.
 
-use super::Bank;
 use ::ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, call};
 use benches::Result;
 use benches::account::OWNER;
-use benches::load::{Client, Ledger, Turn};
+use benches::load::{Bank, Client, Ledger, Turn};
 use std::sync::Arc;
 
 struct AccountActor;

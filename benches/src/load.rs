@@ -120,6 +120,18 @@ pub trait Client: Clone + Send + Sync + 'static {
     fn send(&self, turn: Turn) -> impl Future<Output = ()> + Send;
 }
 
+/// Accounts that clients send to.
+pub trait Bank: Client {
+    /// Opens so many accounts.
+    fn open(accounts: usize) -> impl Future<Output = Result<Self>> + Send;
+
+    /// What the accounts hold.
+    fn balances(&self) -> impl Future<Output = Result<Ledger>> + Send;
+
+    /// Lets go of everything.
+    fn close(self) -> impl Future<Output = Result<()>> + Send;
+}
+
 /// Runs so many copies of the client. The accounts are drawn the same way in every run.
 ///
 /// # Errors

@@ -38,6 +38,18 @@ pub struct Table {
     pub rows: Vec<Row>,
 }
 
+impl Table {
+    /// A row for each subject, a column for each measure.
+    pub fn of(title: &str, subjects: &[&str], measures: &[&str], cell: impl Fn(&str, &str) -> String) -> Self {
+        let row = |subject: &&str| Row {
+            name: (*subject).to_owned(),
+            cells: measures.iter().map(|measure| cell(subject, measure)).collect(),
+        };
+        let columns = measures.iter().map(|measure| (*measure).to_owned()).collect();
+        Self { title: title.to_owned(), columns, rows: subjects.iter().map(row).collect() }
+    }
+}
+
 /// One subject's figures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
@@ -109,7 +121,8 @@ impl Report {
         text += if self.quick { "; **quick: these figures mean nothing**\n" } else { "\n" };
         for table in &self.tables {
             let heads = std::iter::once(table.title.as_str()).chain(table.columns.iter().map(String::as_str));
-            let rows = table.rows.iter().map(|row| std::iter::once(row.name.as_str()).chain(row.cells.iter().map(String::as_str)));
+            let rows =
+                table.rows.iter().map(|row| std::iter::once(row.name.as_str()).chain(row.cells.iter().map(String::as_str)));
             text += "\n";
             write_table(&mut text, heads, rows);
         }
@@ -150,7 +163,6 @@ fn write_table<'t>(
         line(text, row.collect());
     }
 }
-
 
 #[cfg(test)]
 mod tests {

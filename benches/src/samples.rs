@@ -1,6 +1,6 @@
 //! The figures of each round, by subject and by what was measured.
 
-use crate::report::{Row, Table};
+use crate::report::Table;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -36,12 +36,7 @@ impl Samples {
     /// A table of medians: a row for each subject, a column for each measure.
     #[must_use]
     pub fn table(&self, title: &str, subjects: &[&str], measures: &[&str], show: fn(f64) -> String) -> Table {
-        let row = |subject: &&str| Row {
-            name: (*subject).to_owned(),
-            cells: measures.iter().map(|measure| show(self.median(subject, measure))).collect(),
-        };
-        let columns = measures.iter().map(|measure| (*measure).to_owned()).collect();
-        Table { title: title.to_owned(), columns, rows: subjects.iter().map(row).collect() }
+        Table::of(title, subjects, measures, |subject, measure| show(self.median(subject, measure)))
     }
 }
 
