@@ -103,7 +103,8 @@ fn fill(folder: &Path, events: u64) -> Result<()> {
 
 async fn send(engine: &Engine, ids: &[String], run: &str, number: u64) {
     let id = &ids[number as usize % ids.len()];
-    engine.send::<Account>(id, note(number)).command_id(format!("{run}-{number}")).await.expect("noted");
+    let receipt = engine.send::<Account>(id, note(number)).command_id(format!("{run}-{number}")).await.expect("noted");
+    assert!(!receipt.repeated, "{run}-{number} is new");
 }
 
 /// Payload and metadata of an event, of the first thousand: every text and number that a reader gets, each once.
@@ -169,10 +170,12 @@ fn write_until_killed(folder: &Path) -> Result<()> {
     load::runtime()?.block_on(async {
         let engine = account::engine(store, 2 * ACCOUNTS).await?;
         let (sender, ids, done) = (engine.clone(), account::ids(ACCOUNTS), Arc::new(AtomicU64::new(0)));
+        // An id of an earlier child would be a repeat, and record nothing.
+        let run: Arc<str> = format!("killed-{first}").into();
         load::each(usize::MAX / 2, 256, move |number| {
-            let (engine, ids, done) = (sender.clone(), Arc::clone(&ids), Arc::clone(&done));
+            let (engine, ids, done, run) = (sender.clone(), Arc::clone(&ids), Arc::clone(&done), Arc::clone(&run));
             async move {
-                send(&engine, &ids, "killed", first + number as u64).await;
+                send(&engine, &ids, &run, number as u64).await;
                 if done.fetch_add(1, Ordering::Relaxed) + 1 == BEFORE_THE_KILL {
                     println!("{}", first + BEFORE_THE_KILL);
                     std::io::stdout().flush().expect("somebody reads");
