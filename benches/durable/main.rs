@@ -30,6 +30,7 @@ const SHAPES: [(&str, usize, usize); 5] = [
 ];
 
 const EGO: &str = "ego";
+const NO_ID: &str = "ego, no id from the sender";
 const RAW: &str = "raw append + fdatasync, ego's groups and bytes";
 const RAW_IN_PLACE: &str = "the same into preallocated space";
 
@@ -52,7 +53,7 @@ fn main() -> Result<()> {
             let accounts = if accounts == 1 { 1 } else { settings.count(accounts) };
             let load = Load { clients, accounts, time: settings.time(1200), timed: 1 };
             let folder = folder()?;
-            let (outcome, groups) = ego(load, &folder.path().join("store"))?;
+            let (outcome, groups) = ego(load, &folder.path().join("store"), true)?;
             add(samples, EGO, shape, &outcome);
             samples.add(EGO, &group(shape), outcome.commands as f64 / groups.len() as f64);
             for (floor, space) in [(RAW, Space::Grown), (RAW_IN_PLACE, Space::Preallocated)] {
@@ -61,6 +62,8 @@ fn main() -> Result<()> {
                 samples.add(floor, &p50(shape), floor_figures.milliseconds(0.5));
                 samples.add(floor, &p99(shape), floor_figures.milliseconds(0.99));
             }
+            drop(folder);
+            add(samples, NO_ID, shape, &ego(load, &self::folder()?.path().join("store"), false)?.0);
             if ["64 clients", "1024 clients"].contains(&shape) {
                 for (peer, measure) in PEERS {
                     add(samples, peer, shape, &measure(load, self::folder()?.path())?);
@@ -93,7 +96,7 @@ fn add(samples: &mut Samples, subject: &str, shape: &str, outcome: &Outcome) {
 
 fn tables_of(samples: &Samples) -> Vec<Table> {
     let shapes = SHAPES.map(|(shape, ..)| shape);
-    let mut subjects = vec![EGO, RAW, RAW_IN_PLACE];
+    let mut subjects = vec![EGO, NO_ID, RAW, RAW_IN_PLACE];
     subjects.extend(PEERS.map(|(peer, _)| peer));
     let latency = |subject: &str, shape: &str| {
         let [p50, p99] = [p50(shape), p99(shape)].map(|measure| show::count(samples.median(subject, &measure)));
@@ -141,20 +144,23 @@ fn folder() -> Result<TempDir> {
 struct Bank {
     engine: Engine,
     ids: Arc<[String]>,
+    /// Each command has its sender's id.
+    own_ids: bool,
 }
 
 impl Client for Bank {
     async fn send(&self, turn: Turn) {
         let sending = self.engine.send::<Account>(&self.ids[turn.account], Credit { amount: 1 });
-        assert!(sending.command_id(turn.command_id()).await.expect("credited").reply > 0);
+        let credited = if self.own_ids { sending.command_id(turn.command_id()).await } else { sending.await };
+        assert!(credited.expect("credited").reply > 0);
     }
 }
 
 /// What the clients met, and the groups that their commands were recorded in.
-fn ego(load: Load, store: &Path) -> Result<(Outcome, Vec<Group>)> {
+fn ego(load: Load, store: &Path, own_ids: bool) -> Result<(Outcome, Vec<Group>)> {
     let (outcome, after) = load::runtime()?.block_on(async {
         let engine = account::engine(SledStore::open(store)?, 2 * load.accounts.max(10_000)).await?;
-        let bank = Bank { engine: engine.clone(), ids: account::ids(load.accounts) };
+        let bank = Bank { engine: engine.clone(), ids: account::ids(load.accounts), own_ids };
         account::create(&engine, &bank.ids).await?;
         let warm = load::run(Load { time: load.time / 8, ..load }, &bank).await?;
         let after = engine.store().head().await?.map_or(0, |position| position.get());
