@@ -8,6 +8,7 @@ use ego::store::StoreError;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::hash::{BuildHasher, Hasher};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 const LOCK: &str = "LOCK";
@@ -15,6 +16,7 @@ const FORMAT_FILE: &str = "FORMAT";
 const FORMAT_NEW: &str = "FORMAT.new";
 const LOG: &str = "log";
 const INDEX: &str = "index";
+const MARK: &str = "DURABLE";
 
 /// A store's folder, locked for as long as this lives.
 #[derive(Debug)]
@@ -22,7 +24,7 @@ pub(crate) struct Folder {
     path: PathBuf,
     /// The number that all files of the store share.
     pub(crate) store: u64,
-    _lock: File,
+    lock: Option<File>,
 }
 
 impl Folder {
@@ -39,18 +41,39 @@ impl Folder {
             lock(path)?
         };
         let format = path.join(FORMAT_FILE);
-        if !format.exists() {
+        if format.exists() {
+            // Whoever gave it its name may have been killed before the folder was synced.
+            disk.sync_folder(path).map_err(error::io("syncing", path))?;
+        } else {
             create_store(disk, path, segment_bytes)?;
         }
         let store = read_format(disk, &format)?;
-        Ok(Self { path: path.to_owned(), store, _lock: lock })
+        Ok(Self { path: path.to_owned(), store, lock: Some(lock) })
     }
 
-    /// Locks a folder that holds a store, and creates nothing.
-    pub(crate) fn existing(disk: &dyn Disk, path: &Path) -> Result<Self, StoreError> {
-        let format = path.join(FORMAT_FILE);
-        let store = read_format(disk, &format)?;
-        Ok(Self { path: path.to_owned(), store, _lock: lock(path)? })
+    /// The folder of a store, to look at: others are kept from opening it, and nothing in it is changed. A folder without LOCK is nobody's,
+    /// and gets none. The store's number is not known yet.
+    pub(crate) fn look(path: &Path) -> Result<Self, StoreError> {
+        let file = path.join(LOCK);
+        let lock = match File::open(&file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            opened => Some(try_lock(path, &file, opened.map_err(error::io("opening", &file))?)?),
+        };
+        Ok(Self { path: path.to_owned(), store: 0, lock })
+    }
+
+    /// Whether nobody opened the store while it was looked at.
+    pub(crate) fn undisturbed(&self) -> Result<(), StoreError> {
+        if self.lock.is_none() && self.path.join(LOCK).exists() { Err(in_use(&self.path)) } else { Ok(()) }
+    }
+
+    /// The store's number, as FORMAT says it.
+    pub(crate) fn number(&self, disk: &dyn Disk) -> Result<u64, StoreError> {
+        let format = self.path.join(FORMAT_FILE);
+        if !format.exists() {
+            refuse_others(disk, &self.path)?;
+        }
+        read_format(disk, &format)
     }
 
     pub(crate) fn log(&self) -> PathBuf {
@@ -60,17 +83,29 @@ impl Folder {
     pub(crate) fn index(&self) -> PathBuf {
         self.path.join(INDEX)
     }
+
+    pub(crate) fn mark(&self) -> PathBuf {
+        self.path.join(MARK)
+    }
 }
 
 fn create(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    let missing: Vec<_> = path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()).collect();
-    disk.create_folder(path).map_err(error::io("creating", path))?;
-    for folder in missing.into_iter().rev() {
-        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        disk.sync_folder(parent).map_err(error::io("syncing", parent))?;
+    if path.is_dir() { Ok(()) } else { disk.create_folder(path).map_err(error::io("creating", path)) }
+}
+
+/// Makes the names of a folder and of those above it durable, as far as the file system goes. Also those that were there: whoever made
+/// them may have been killed before they were synced. A folder that may not be read is none that was made for a store.
+fn sync_names(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    let path = path.canonicalize()?;
+    let device = path.metadata()?.dev();
+    for folder in path.ancestors().skip(1) {
+        if folder.metadata()?.dev() != device {
+            break;
+        }
+        match disk.sync_folder(folder) {
+            Err(error) if error.kind() != io::ErrorKind::PermissionDenied => return Err(error),
+            _ => {}
+        }
     }
     Ok(())
 }
@@ -81,7 +116,7 @@ fn refuse_others(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
     if names.iter().any(|name| name == FORMAT_FILE) {
         return Ok(());
     }
-    if names.iter().any(|name| name == INDEX) {
+    if names.iter().any(|name| [INDEX, MARK].contains(&name.as_str())) {
         return Err(error::damaged(&path.join(FORMAT_FILE), None, "the file is missing"));
     }
     if let Some(other) = names.iter().find(|name| ![LOCK, FORMAT_NEW, LOG].contains(&name.as_str())) {
@@ -122,15 +157,24 @@ fn is_unused(disk: &dyn Disk, path: &Path) -> Result<bool, StoreError> {
 fn lock(path: &Path) -> Result<File, StoreError> {
     let file = path.join(LOCK);
     let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&file).map_err(error::io("opening", &file))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { place: path.display().to_string().into() }),
-        Err(TryLockError::Error(reason)) => Err(error::io("locking", &file)(reason)),
+    try_lock(path, &file, lock)
+}
+
+fn try_lock(folder: &Path, path: &Path, file: File) -> Result<File, StoreError> {
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(in_use(folder)),
+        Err(TryLockError::Error(reason)) => Err(error::io("locking", path)(reason)),
     }
 }
 
-// 1. the folder of the log  2. its first segment  3. FORMAT under another name, synced  4. its name, and the folder synced.
-// A crash before 4 leaves a folder without FORMAT and an unused segment, which is made again. With FORMAT there is a log.
+fn in_use(folder: &Path) -> StoreError {
+    StoreError::InUse { place: folder.display().to_string().into() }
+}
+
+// 1. the names of the folders above, and of the log's, synced  2. its first segment  3. FORMAT under another name, synced  4. its name,
+// and the folder synced. A crash before 4 leaves a folder without FORMAT and an unused segment, which is made again. With FORMAT there
+// is a log.
 fn create_store(disk: &dyn Disk, path: &Path, segment_bytes: u64) -> Result<(), StoreError> {
     let log = path.join(LOG);
     let first = log.join(segment_name(1));
@@ -141,7 +185,12 @@ fn create_store(disk: &dyn Disk, path: &Path, segment_bytes: u64) -> Result<(), 
         }
     }
     let store = std::hash::RandomState::new().build_hasher().finish() | 1;
-    disk.create_folder(&log).map_err(error::io("creating", &log))?;
+    let names = || {
+        sync_names(disk, path)?;
+        disk.create_folder(&log)?;
+        disk.sync_folder(path)
+    };
+    names().map_err(error::io("creating", &log))?;
     create_segment(disk, &log, SegmentHeader { number: Spot::first(1).segment, store, len: segment_bytes })?;
     let name = || {
         let file = disk.create(&new)?;

@@ -3,7 +3,8 @@
 
 use crate::error;
 use crate::log::{Log, Place, Segment, Spot};
-use crate::options::Durability;
+use crate::mark::Mark;
+use crate::options::{Durability, Options};
 use crate::record::{self, ENTRY_HEADER, GROUP_HEADER, GroupHeader, GroupKind, SEGMENT_HEADER};
 use ego::store::StoreError;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ pub(crate) struct GroupWriter {
     sequence: u64,
     /// The last group that is known to be durable.
     durable: u64,
+    mark: Mark,
     /// The group so far, its header left open.
     buffer: Vec<u8>,
     positions: u32,
@@ -42,20 +44,23 @@ pub(crate) struct LogEnd {
 
 impl GroupWriter {
     /// Goes on at the end of a log of which everything is durable.
-    pub(crate) fn new(log: Arc<Log>, durability: Durability, segment_bytes: u64, end: LogEnd) -> Result<Self, StoreError> {
-        Ok(Self {
+    pub(crate) fn new(log: Arc<Log>, options: &Options, end: LogEnd, mark: Mark) -> Result<Self, StoreError> {
+        let mut group = Self {
             segment: log.segment(end.spot.segment)?,
             log,
-            durability,
-            segment_bytes,
+            durability: options.durability,
+            segment_bytes: options.segment_bytes,
             spot: end.spot,
             sequence: end.sequence + 1,
             durable: end.sequence,
+            mark,
             buffer: vec![0; GROUP_HEADER],
             positions: 0,
             sealed: end.sealed || end.sequence == 0,
             spare: None,
-        })
+        };
+        group.mark()?;
+        Ok(group)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -148,7 +153,13 @@ impl GroupWriter {
             self.roll(0)?;
         }
         self.write(GroupKind::Seal, position)?;
-        self.sync()
+        self.sync()?;
+        self.mark()
+    }
+
+    /// Tells the mark what is durable. A next group says so itself, so this is for when none is waiting.
+    pub(crate) fn mark(&mut self) -> Result<(), StoreError> {
+        self.mark.tell(self.durable)
     }
 
     fn write(&mut self, kind: GroupKind, position: u64) -> Result<(), StoreError> {

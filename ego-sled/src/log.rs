@@ -68,23 +68,40 @@ pub(crate) struct Log {
 impl Log {
     /// Looks at the segments that are there. Nothing is changed.
     pub(crate) fn open(folder: PathBuf, disk: Arc<dyn Disk>, store: u64) -> Result<Self, StoreError> {
+        Self::survey(folder, disk, store, |_, error| Err(error)).map(|(log, _)| log)
+    }
+
+    /// As [`open`](Self::open), for those who want to know all that is wrong: whatever that is goes to `tell`, with the number of the
+    /// segment that it is before or in, and may end the survey. Also the numbers of the segments that can be read.
+    pub(crate) fn survey(
+        folder: PathBuf,
+        disk: Arc<dyn Disk>,
+        store: u64,
+        mut tell: impl FnMut(u32, StoreError) -> Result<(), StoreError>,
+    ) -> Result<(Self, Vec<u32>), StoreError> {
         let log = Self { folder, disk, store, open: RwLock::default(), last: AtomicU32::new(0) };
         let names = log.disk.list(&log.folder).map_err(error::io("listing", &log.folder))?;
+        let mut readable = Vec::new();
         for name in names.iter().filter(|name| !name.ends_with(".new")) {
             let next = log.last() + 1;
             let number: Option<u32> = name.strip_suffix(".seg").and_then(|number| number.parse().ok());
-            match number {
-                Some(number) if number == next && *name == segment_name(next) => {}
-                Some(_) => return Err(error::damaged(&log.path(next), None, "this segment is missing")),
-                None => return Err(error::damaged(&log.folder.join(name), None, "no file of a store has this name")),
+            let Some(number) = number.filter(|number| *number >= next && *name == segment_name(*number)) else {
+                tell(next, error::damaged(&log.folder.join(name), None, "no file of a store has this name"))?;
+                continue;
+            };
+            if number > next {
+                tell(next, error::damaged(&log.path(next), None, "this segment is missing"))?;
             }
-            log.last.store(next, Ordering::Release);
-            log.segment(next)?;
+            log.last.store(number, Ordering::Release);
+            match log.segment(number) {
+                Ok(_) => readable.push(number),
+                Err(error) => tell(number, error)?,
+            }
         }
         if log.last() == 0 {
-            return Err(error::damaged(&log.path(1), None, "this segment is missing"));
+            tell(1, error::damaged(&log.path(1), None, "this segment is missing"))?;
         }
-        Ok(log)
+        Ok((log, readable))
     }
 
     pub(crate) fn path(&self, number: u32) -> PathBuf {
@@ -96,15 +113,16 @@ impl Log {
         self.last.load(Ordering::Acquire)
     }
 
-    /// Removes what a crash left of a segment that was being made.
-    pub(crate) fn remove_unfinished(&self) -> Result<(), StoreError> {
+    /// Removes what a crash left of a segment that was being made, and makes the names of the others durable: a process that was killed
+    /// may not have come to it.
+    pub(crate) fn settle_names(&self) -> Result<(), StoreError> {
         for name in self.disk.list(&self.folder).map_err(error::io("listing", &self.folder))? {
             if name.ends_with(".new") {
                 let path = self.folder.join(name);
                 self.disk.remove(&path).map_err(error::io("removing", &path))?;
             }
         }
-        Ok(())
+        self.disk.sync_folder(&self.folder).map_err(error::io("syncing", &self.folder))
     }
 
     /// The segment with this number, opened and its header checked.
@@ -166,8 +184,7 @@ impl Log {
         if room < GROUP_HEADER as u64 {
             return Ok(Found::Nothing);
         }
-        let mut header = [0; GROUP_HEADER];
-        read_exact_at(&*segment.file, &mut header, offset).map_err(error::io("reading", &segment.path))?;
+        let header = self.header_bytes(segment, offset)?;
         if header.iter().all(|byte| *byte == 0) {
             return Ok(Found::Nothing);
         }
@@ -185,6 +202,18 @@ impl Log {
         } else {
             Ok(Found::Bad("the checksum of a group does not hold"))
         }
+    }
+
+    /// The first group's header in a segment if it checks, whether or not its body does.
+    pub(crate) fn first_header(&self, segment: &Segment) -> Result<Option<GroupHeader>, StoreError> {
+        let header = self.header_bytes(segment, u64::from(Spot::first(1).offset))?;
+        Ok(GroupHeader::decode(&header, self.store).ok())
+    }
+
+    fn header_bytes(&self, segment: &Segment, offset: u64) -> Result<[u8; GROUP_HEADER], StoreError> {
+        let mut header = [0; GROUP_HEADER];
+        read_exact_at(&*segment.file, &mut header, offset).map_err(error::io("reading", &segment.path))?;
+        Ok(header)
     }
 
     /// The content of one entry, checked.

@@ -16,9 +16,13 @@ pub(crate) const ALIGNMENT: usize = 8;
 /// FORMAT is this long.
 pub(crate) const FORMAT_BYTES: usize = 28;
 
+/// DURABLE is this long.
+pub(crate) const MARK_BYTES: usize = 28;
+
 const FORMAT_MAGIC: [u8; 8] = *b"ego-sled";
 const SEGMENT_MAGIC: [u8; 8] = *b"ego-segm";
 const GROUP_MAGIC: [u8; 4] = *b"egoG";
+const MARK_MAGIC: [u8; 8] = *b"ego-mark";
 
 fn bytes_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     bytes.get(at..at + N).and_then(|found| found.try_into().ok()).unwrap_or([0; N])
@@ -73,6 +77,31 @@ impl StoreHeader {
             return Err("its checksum does not hold");
         }
         Ok(Self { format: u32_at(bytes, 8), store: u64_at(bytes, 16) })
+    }
+}
+
+/// What DURABLE says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MarkRecord {
+    pub(crate) store: u64,
+    /// The last group that was durable.
+    pub(crate) durable: u64,
+}
+
+impl MarkRecord {
+    pub(crate) fn encode(self) -> [u8; MARK_BYTES] {
+        sealed(&[&MARK_MAGIC, &self.store.to_le_bytes(), &self.durable.to_le_bytes()])
+    }
+
+    pub(crate) fn decode(bytes: &[u8], store: u64) -> Result<Self, &'static str> {
+        if bytes.len() != MARK_BYTES || bytes_at(bytes, 0) != MARK_MAGIC {
+            return Err("it does not begin as a store's DURABLE does");
+        }
+        if !sum_holds(bytes) {
+            return Err("its checksum does not hold");
+        }
+        let record = Self { store: u64_at(bytes, 8), durable: u64_at(bytes, 16) };
+        if record.store == store { Ok(record) } else { Err("it belongs to another store") }
     }
 }
 
@@ -294,6 +323,14 @@ mod tests {
             let mut bytes = store.encode();
             bytes[bit / 8] ^= 1 << (bit % 8);
             assert!(StoreHeader::decode(&bytes).is_err(), "bit {bit}");
+        }
+        let mark = MarkRecord { store: 7, durable: 9 };
+        assert_eq!(MarkRecord::decode(&mark.encode(), 7), Ok(mark));
+        assert!(MarkRecord::decode(&mark.encode(), 8).is_err());
+        for bit in 0..MARK_BYTES * 8 {
+            let mut bytes = mark.encode();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(MarkRecord::decode(&bytes, 7).is_err(), "bit {bit}");
         }
         for bit in 0..SEGMENT_HEADER * 8 {
             let mut bytes = segment.encode();

@@ -11,6 +11,7 @@ use crate::group::LogEnd;
 use crate::index::{Index, LAYER_WEIGHT};
 use crate::key::{self, CommitRef, Head, Meta, command_hash};
 use crate::log::{Found, Log, Place, Segment, Spot};
+use crate::mark;
 use crate::options::Options;
 use crate::record::{Entries, GROUP_HEADER, GroupHeader, GroupKind, RawEntry};
 use crate::tail::{Effect, Reach, Tail};
@@ -53,6 +54,10 @@ pub(crate) struct Recovered {
 // Up to 3 nothing of the log was changed; a crash in 4, 5 or 6 leaves what the next opening does again.
 pub(crate) fn recover(folder: &Folder, options: &Options) -> Result<Recovered, StoreError> {
     let log = Arc::new(Log::open(folder.log(), Arc::clone(&options.disk), folder.store)?);
+    let marked = mark::read(&*options.disk, &folder.mark(), folder.store)?.unwrap_or_else(|reason| {
+        tracing::warn!(reason, file = %folder.mark().display(), "does not check and is written anew");
+        0
+    });
     let path = folder.index();
     let engine = Engine::open(&path, options.cache_bytes).and_then(|engine| Index::open(engine, folder.store));
     let known = engine.as_ref().map(Index::meta).unwrap_or_default();
@@ -74,12 +79,10 @@ pub(crate) fn recover(folder: &Folder, options: &Options) -> Result<Recovered, S
         end = replay.walk(&log)?;
         rebuilt = Some(reason);
     }
-    end.judge(&log, &known)?;
-    log.remove_unfinished()?;
+    end.judge(&log, &known, marked)?;
+    log.settle_names()?;
     let bytes_cut = end.cut(&log)?;
-    if !end.sealed {
-        end.write_again(&log)?;
-    }
+    end.write_again(&log)?;
     let Replay { index, mut tail, commits, .. } = replay;
     // Only what is durable may be in the index; now all of it is.
     apply(&index, &mut tail)?;
@@ -87,7 +90,7 @@ pub(crate) fn recover(folder: &Folder, options: &Options) -> Result<Recovered, S
         index.engine.flush()?;
     }
     let recovery = Recovery {
-        clean: end.sealed || end.sequence == 0 && bytes_cut == 0,
+        clean: (end.sealed || end.sequence == 0) && bytes_cut == 0,
         bytes_cut,
         commits_applied: commits,
         index_rebuilt: rebuilt,
@@ -114,15 +117,15 @@ fn fresh_index(folder: &Folder, options: &Options) -> Result<Index, StoreError> 
 }
 
 /// The end of the log, and what led to it.
-struct End {
-    spot: Spot,
-    sequence: u64,
-    position: u64,
-    sealed: bool,
+pub(crate) struct End {
+    pub(crate) spot: Spot,
+    pub(crate) sequence: u64,
+    pub(crate) position: u64,
+    pub(crate) sealed: bool,
     /// Why the walk went no further, unless there was nothing.
-    bad: Option<&'static str>,
+    pub(crate) bad: Option<&'static str>,
     /// Where the first group stands that may not be durable.
-    doubtful: Option<Spot>,
+    pub(crate) doubtful: Option<Spot>,
 }
 
 /// Walks through the log's groups from the beginning of a segment, and tells each to `visit` with its spot and the one behind it.
@@ -154,8 +157,9 @@ fn walk(
         };
         if bad.is_none() && spot.segment < log.last() {
             let next = Spot::first(spot.segment + 1);
-            let following = log.group_at(&*log.segment(next.segment)?, u64::from(next.offset))?;
-            if let (Found::Group(header, _), Some((sequence, _))) = (following, at)
+            // Also where only the header reached the disk: the log goes on there, and ends there.
+            let following = log.first_header(&*log.segment(next.segment)?)?;
+            if let (Some(header), Some((sequence, _))) = (following, at)
                 && header.sequence == sequence + 1
             {
                 if let Some(written) = log.last_written(&segment, u64::from(spot.offset))? {
@@ -173,7 +177,7 @@ fn walk(
 
 impl End {
     /// Whether the log may end here.
-    fn judge(&self, log: &Log, known: &Meta) -> Result<(), StoreError> {
+    pub(crate) fn judge(&self, log: &Log, known: &Meta, marked: u64) -> Result<(), StoreError> {
         let next = self.sequence + 1;
         let segment = log.segment(self.spot.segment)?;
         let damaged = |path, offset: u64, why: String| {
@@ -182,6 +186,10 @@ impl End {
         };
         if known.sequence >= next {
             let why = format!("the index knows the log up to group {}, which is more than there is", known.sequence);
+            return damaged(&segment.path, self.spot.offset.into(), why);
+        }
+        if marked >= next {
+            let why = format!("DURABLE says that the log was durable up to group {marked}");
             return damaged(&segment.path, self.spot.offset.into(), why);
         }
         for number in self.spot.segment..=log.last() {
@@ -369,8 +377,8 @@ impl Replay {
                         events = all.len() as u32;
                         let kind = commit.stream.shared_kind();
                         types.extend(all.iter().map(|event| EventType {
-                            kind: Arc::clone(&kind),
-                            name: Arc::clone(&event.name),
+                            kind: kind.clone(),
+                            name: event.name.clone(),
                             version: event.version,
                         }));
                         types.retain(|one| !self.tail.types.contains(one));
@@ -383,7 +391,7 @@ impl Replay {
             }
             Entry::Blank { positions, kind, shapes } => {
                 self.position += u64::from(positions);
-                let shape = |(name, version)| EventType { kind: Arc::clone(&kind), name, version };
+                let shape = |(name, version)| EventType { kind: kind.clone(), name, version };
                 effects.push(Effect::Types(shapes.into_iter().map(shape).collect()));
             }
             Entry::Checkpoint { consumer, position } => {

@@ -103,6 +103,10 @@ impl Queue {
         !requests.is_empty()
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.state.lock().waiting.is_empty()
+    }
+
     /// Takes no more requests; those that wait are still handed out.
     pub(crate) fn close(&self) {
         self.state.lock().closed = true;

@@ -7,6 +7,7 @@ use crate::find::Reader;
 use crate::folder::Folder;
 use crate::group::GroupWriter;
 use crate::index;
+use crate::mark::Mark;
 use crate::options::{Durability, Options};
 use crate::recover::{Recovery, recover};
 use crate::request::{self, MAX_COMMIT_BYTES, Prepared, Task, ask};
@@ -84,12 +85,13 @@ impl SledStore {
         &self.recovery
     }
 
-    /// Checks a store that nobody has open: every sum, number and place of the log, and the index against it. Changes nothing; copies the
-    /// index to the system's folder for temporary files meanwhile. Blocks until all was read.
+    /// Checks a store that nobody has open: every sum, number and place of the log, the index against it, and the snapshots. Changes
+    /// nothing, not even a time, so the folder may be read-only; copies the index to the system's folder for temporary files meanwhile.
+    /// Blocks until all was read.
     ///
     /// # Errors
-    /// As [`open`](Self::open) for what keeps it from looking: the lock, FORMAT, the operating system. Damage is no error but what
-    /// [`Verification::damage`] lists.
+    /// As [`open`](Self::open) for what keeps it from looking: somebody has the store open, a newer release wrote it, there is none, the
+    /// operating system refuses. Damage is no error but what [`Verification::damage`] lists.
     pub fn verify(folder: impl AsRef<Path>) -> Result<Verification, StoreError> {
         verify::verify(folder.as_ref())
     }
@@ -112,8 +114,8 @@ impl SledStore {
     pub(crate) fn start(options: Options) -> Result<Self, StoreError> {
         let folder = Folder::open(&*options.disk, &options.folder, options.segment_bytes)?;
         let recovered = recover(&folder, &options)?;
-        let (durability, segment_bytes) = (options.durability, options.segment_bytes);
-        let group = GroupWriter::new(Arc::clone(&recovered.log), durability, segment_bytes, recovered.end)?;
+        let mark = Mark::open(&*options.disk, folder.mark(), folder.store)?;
+        let group = GroupWriter::new(Arc::clone(&recovered.log), &options, recovered.end, mark)?;
         let shared = Arc::new(Shared::new(options, recovered.log, Arc::new(recovered.index), recovered.tail));
         let reader = Reader::of(&shared)?;
         let (of_index, index) = (Arc::clone(&shared), Arc::clone(&reader.index));

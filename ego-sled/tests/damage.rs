@@ -28,18 +28,6 @@ fn segment(folder: &Path, number: u32) -> PathBuf {
     folder.join(format!("log/{number:010}.seg"))
 }
 
-/// Where the groups of a segment begin and end, by their headers.
-fn groups(bytes: &[u8]) -> Vec<(usize, usize)> {
-    let (mut found, mut at) = (Vec::new(), 64);
-    while bytes.get(at..at + 4) == Some(b"egoG") {
-        let len = u32::from_le_bytes(bytes[at + 44..at + 48].try_into().unwrap()) as usize;
-        let end = at + (56 + len).next_multiple_of(8);
-        found.push((at, end));
-        at = end;
-    }
-    found
-}
-
 /// A store as a kill leaves it: copied while it is open, and without an index.
 async fn killed(commits: usize) -> tempfile::TempDir {
     let (alive, dead) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -47,6 +35,19 @@ async fn killed(commits: usize) -> tempfile::TempDir {
     fill(&store, "a", commits).await;
     copy(alive.path(), dead.path());
     fs::remove_dir_all(dead.path().join("index")).unwrap();
+    dead
+}
+
+/// As [`killed`], in the middle of recording its last commit: nobody was told of it.
+async fn killed_writing(commits: usize) -> tempfile::TempDir {
+    let (alive, dead) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = small(alive.path()).open().unwrap();
+    fill(&store, "a", commits - 1).await;
+    let mark = fs::read(alive.path().join("DURABLE")).unwrap();
+    fill(&store, "a", 1).await;
+    copy(alive.path(), dead.path());
+    fs::remove_dir_all(dead.path().join("index")).unwrap();
+    fs::write(dead.path().join("DURABLE"), mark).unwrap();
     dead
 }
 
@@ -75,9 +76,9 @@ fn log_files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 #[test]
 fn a_torn_tail_is_cut_at_every_byte_and_told() {
     run(async {
-        let dead = killed(3).await;
-        let path = segment(dead.path(), 1);
-        let whole = fs::read(&path).unwrap();
+        let dead = killed_writing(3).await;
+        let (path, mark) = (segment(dead.path(), 1), dead.path().join("DURABLE"));
+        let (whole, marked) = (fs::read(&path).unwrap(), fs::read(&mark).unwrap());
         let groups = groups(&whole);
         let (start, end) = groups[2];
         assert_eq!((groups.len(), whole[end..].iter().find(|byte| **byte != 0)), (3, None));
@@ -96,6 +97,7 @@ fn a_torn_tail_is_cut_at_every_byte_and_told() {
                 let nothing_left = torn[start..end].iter().all(|byte| *byte == 0);
                 let _ = fs::remove_dir_all(dead.path().join("index"));
                 fs::write(&path, &torn).unwrap();
+                fs::write(&mark, &marked).unwrap();
                 let store = small(dead.path()).open().unwrap();
                 assert_eq!(whole_log(&store).await.unwrap().len(), 2, "cut at {cut}");
                 assert_eq!(store.recovery().bytes_cut == 0, nothing_left, "cut at {cut}: {:?}", store.recovery());
@@ -109,6 +111,33 @@ fn a_torn_tail_is_cut_at_every_byte_and_told() {
                     assert_eq!(whole_log(&store).await.unwrap().len(), 4, "cut at {cut}");
                 }
             }
+        }
+    });
+}
+
+#[test]
+fn a_torn_group_at_the_beginning_of_a_segment_is_cut_at_every_byte() {
+    run(async {
+        let alive = tempfile::tempdir().unwrap();
+        let store = small(alive.path()).open().unwrap();
+        let mut before = Files::of(alive.path());
+        while groups(&fs::read(segment(alive.path(), 1)).unwrap()).len() == whole_log(&store).await.unwrap().len() {
+            before = Files::of(alive.path());
+            fill(&store, "a", 1).await;
+        }
+        let (name, count) = ("log/0000000002.seg", whole_log(&store).await.unwrap().len());
+        let whole = fs::read(alive.path().join(name)).unwrap();
+        let (start, end) = groups(&whole)[0];
+        let dead = tempfile::tempdir().unwrap();
+        for cut in (start + 8..end - 8).step_by(4) {
+            let mut torn = whole.clone();
+            torn[cut..end].fill(0);
+            before.clone().without("index").with(name, torn).put(dead.path());
+            let store = small(dead.path()).open().unwrap();
+            assert!(store.recovery().bytes_cut > 0, "cut at {cut}");
+            assert_eq!(whole_log(&store).await.unwrap().len(), count - 1, "cut at {cut}");
+            fill(&store, "a", 2).await;
+            assert_eq!(whole_log(&store).await.unwrap().len(), count + 1, "cut at {cut}");
         }
     });
 }
@@ -129,11 +158,14 @@ fn a_flipped_bit_before_the_last_group_of_a_killed_store_is_damage() {
         let dead = killed(4).await;
         let path = segment(dead.path(), 1);
         let whole = fs::read(&path).unwrap();
+        // Without the mark: the groups behind say enough.
+        fs::remove_file(dead.path().join("DURABLE")).unwrap();
         for (start, end) in &groups(&whole)[..3] {
             for at in (*start..*end).step_by(5) {
                 let mut bytes = whole.clone();
                 bytes[at] ^= 1 << (at % 8);
                 let _ = fs::remove_dir_all(dead.path().join("index"));
+                let _ = fs::remove_file(dead.path().join("DURABLE"));
                 fs::write(&path, &bytes).unwrap();
                 match small(dead.path()).open() {
                     Err(StoreError::Damaged { place, .. }) => assert!(place.contains("0000000001.seg at byte"), "{place}"),
