@@ -7,6 +7,7 @@ use benches::report::{Goal, Report};
 use benches::settings::Settings;
 use benches::{Result, show};
 use ego::codec::AnyCodec;
+use ego::message::Name;
 use ego::model::Stored;
 use ego::prelude::*;
 use ego::store::{Filter, Store};
@@ -119,7 +120,7 @@ async fn log(engine: &Engine, events: usize) -> Result<f64> {
 struct Corpus {
     bytes: Vec<u8>,
     /// Name, and where the payload ends.
-    events: Vec<(Arc<str>, usize)>,
+    events: Vec<(Name, usize)>,
 }
 
 impl Corpus {
@@ -141,7 +142,7 @@ impl Corpus {
 
 impl Corpus {
     /// Decodes these events, the first of which begins at `from`.
-    fn decode(&self, events: &[(Arc<str>, usize)], mut from: usize, decode: Decode) -> Result<()> {
+    fn decode(&self, events: &[(Name, usize)], mut from: usize, decode: Decode) -> Result<()> {
         let (mut credits, mut owners) = (0, 0);
         for (name, end) in events {
             match decode(name, &self.bytes[from..*end])? {
