@@ -1,0 +1,413 @@
+//! Which processes are recorded, which cuts are tried, and what is said of it all.
+//!
+//! A round is, with one seed: a life – a few sessions of engine and store – cut at any of its operations; two of those cuts opened by a
+//! process that is recorded and cut in turn, so that recovery is cut, too; short lives that are killed at an operation and opened again,
+//! so that a process begins with what the system has in memory and the disk may not have; and a life in the buffered mode.
+
+use crate::Result;
+use crate::check::{Found, check};
+use crate::disk::Disk;
+use crate::fate::Fate;
+use crate::image::Image;
+use crate::random::Random;
+use crate::record::{Recorder, Recording};
+use crate::said::{Does, Said};
+use crate::trace::Op;
+use crate::work::Work;
+use crate::world::World;
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How many images a round aims at.
+const ROUND: u64 = 600;
+/// After so many failures nothing more is looked for.
+const ENOUGH: usize = 20;
+/// How many folders are opened at a time: opening one is mostly waiting, for threads that start and end.
+const WORKERS: usize = 4;
+
+/// What is to be done.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    program: PathBuf,
+    images: u64,
+    seed: u64,
+}
+
+impl Plan {
+    /// So many images, with this seed, that of `EGO_POWERCUT_SEED`, or any. The program is this package's.
+    #[must_use]
+    pub fn new(program: PathBuf, images: u64, seed: Option<u64>) -> Self {
+        let told = || std::env::var("EGO_POWERCUT_SEED").ok()?.parse().ok();
+        let seed = seed.or_else(told).unwrap_or_else(|| RandomState::new().hash_one(0) >> 32);
+        Self { program, images, seed }
+    }
+}
+
+/// What was done, and what was found.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// On which everything random depended.
+    pub seed: u64,
+    /// Processes that were recorded.
+    pub traces: u64,
+    /// What they did to files.
+    pub operations: u64,
+    /// Syncs among that.
+    pub syncs: u64,
+    /// Folders that were opened and compared; no two are the same at the same moment.
+    pub images: u64,
+    /// Of these, in the durable mode.
+    pub durable: u64,
+    /// Acknowledgements that were compared, over all images.
+    pub acknowledged: u64,
+    /// Events that were read.
+    pub events: u64,
+    /// Of the images in the buffered mode, those that lack something that was acknowledged.
+    pub lossy: u64,
+    /// What they lack.
+    pub lost: u64,
+    /// What was done how often.
+    pub done: BTreeMap<String, u64>,
+    /// What is not as it should be.
+    pub failures: Vec<String>,
+    /// How long it took.
+    pub time: Duration,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, traces, operations, syncs, images, durable, acknowledged, events, lossy, lost, done, failures, time } =
+            self;
+        writeln!(f, "EGO_POWERCUT_SEED={seed}")?;
+        writeln!(f, "{traces} traces: {operations} operations, {syncs} syncs; done: {done:?}")?;
+        writeln!(
+            f,
+            "{images} images opened ({durable} durable): {acknowledged} acknowledgements compared, {events} events read"
+        )?;
+        writeln!(f, "buffered: {lost} losses in {lossy} of {} images", images - durable)?;
+        write!(f, "{} failures, {:.1} s", failures.len(), time.as_secs_f64())?;
+        failures.iter().try_for_each(|failure| write!(f, "\n- {failure}"))
+    }
+}
+
+impl Report {
+    /// An error when something is not as it should be, or when the harness saw too little to say so.
+    ///
+    /// # Errors
+    /// Says what.
+    pub fn verdict(&self) -> Result<()> {
+        if !self.failures.is_empty() {
+            return Err(format!("{} failures", self.failures.len()).into());
+        }
+        if self.lost == 0 {
+            return Err("nothing was lost in the buffered mode: the harness sees nothing".into());
+        }
+        for sort in ["Add", "Look", "Append", "Save", "Checkpoint", "Forget", "Snapshot", "Delete", "Erase", "Compact", "Close"] {
+            if self.done.get(sort).is_none_or(|count| *count == 0) {
+                return Err(format!("no {sort} was acknowledged: the processes do too little").into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Does it.
+///
+/// # Errors
+/// When the harness itself fails; what it finds is in the report.
+pub fn run(plan: &Plan) -> Result<Report> {
+    println!("EGO_POWERCUT_SEED={}", plan.seed);
+    let started = Instant::now();
+    // In memory, where there is such a folder: nothing here has to survive a cut.
+    let memory = Path::new("/dev/shm");
+    let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+    let folder = tempfile::Builder::new().prefix("powercut-").tempdir_in(place)?;
+    let folder_path = folder.path().canonicalize()?;
+    let recorder = Recorder::build(&folder_path, &plan.program)?;
+    let mut campaign =
+        Campaign { recorder, folder: folder_path, random: Random::new(plan.seed), report: Report::default(), number: 0 };
+    while campaign.report.images < plan.images && campaign.report.failures.len() < ENOUGH {
+        campaign.round()?;
+    }
+    let mut report = campaign.report;
+    (report.seed, report.time) = (plan.seed, started.elapsed());
+    if !report.failures.is_empty() {
+        // The images and traces of what failed are there, for whoever looks into it.
+        println!("kept: {}", folder.keep().display());
+    }
+    Ok(report)
+}
+
+struct Campaign {
+    recorder: Recorder,
+    folder: PathBuf,
+    random: Random,
+    report: Report,
+    number: u64,
+}
+
+/// A folder to open, and what was said until the cut.
+struct Job {
+    image: Image,
+    said: usize,
+    /// Says which, to whoever reads a failure.
+    place: String,
+    verify: bool,
+}
+
+impl Campaign {
+    fn round(&mut self) -> Result<()> {
+        let life = self.life(false)?;
+        let life = self.record(|recorder, root, work| recorder.record("a life", work, root, &[]), life)?;
+        self.cut(&life, ROUND * 40 / 100)?;
+        for _ in 0..2 {
+            self.reopened(&life, ROUND * 10 / 100)?;
+        }
+        self.killed(ROUND * 25 / 100)?;
+        let buffered = self.life(true)?;
+        let buffered = self.record(|recorder, root, work| recorder.record("a buffered life", work, root, &[]), buffered)?;
+        self.cut(&buffered, ROUND * 20 / 100)
+    }
+
+    /// A new place, and work for it.
+    fn life(&mut self, buffered: bool) -> Result<(PathBuf, Work)> {
+        self.number += 1;
+        let root = self.folder.join(format!("root-{}", self.number));
+        std::fs::create_dir(&root)?;
+        let work = Work {
+            folder: root.join("in").join("store"),
+            marks: root.with_extension("marks"),
+            name: format!("t{}", self.number),
+            seed: self.random.number(),
+            sessions: 3,
+            clients: 4,
+            commands: 12,
+            segment_bytes: [4 << 10, 12 << 10, 64 << 10][usize::try_from(self.random.below(3))?],
+            buffered,
+            linger: !buffered,
+        };
+        Ok((root, work))
+    }
+
+    fn record(
+        &mut self,
+        record: impl FnOnce(&Recorder, &Path, &Work) -> Result<Recording>,
+        (root, work): (PathBuf, Work),
+    ) -> Result<Recording> {
+        let recording = record(&self.recorder, &root, &work)?;
+        std::fs::remove_dir_all(&root)?;
+        self.report.traces += 1;
+        self.report.operations += recording.ops.len() as u64;
+        self.report.syncs += recording.syncs() as u64;
+        let tried: BTreeMap<&str, &Does> = recording
+            .said
+            .iter()
+            .filter_map(|said| match said {
+                Said::Tried { id, does } => Some((id.as_str(), does)),
+                _ => None,
+            })
+            .collect();
+        for said in &recording.said[recording.before..] {
+            if let Said::Done { id, .. } = said
+                && let Some(does) = tried.get(id.as_str())
+            {
+                let sort = format!("{does:?}").chars().take_while(|letter| letter.is_alphanumeric()).collect();
+                *self.report.done.entry(sort).or_default() += 1;
+            }
+        }
+        Ok(recording)
+    }
+
+    /// A cut of a life is opened by a process that is recorded and cut in turn.
+    fn reopened(&mut self, life: &Recording, images: u64) -> Result<()> {
+        let at = self.random.below(life.ops.len() as u64);
+        let (mut disk, mut said) = (life.disk.clone(), 0);
+        for op in life.ops.iter().take(usize::try_from(at)?) {
+            disk.apply(op)?;
+            said += usize::from(matches!(op, Op::Mark(_)));
+        }
+        let fate = Fate::nth(self.random.below(Fate::SORTS), &disk.pending(), self.random.number());
+        let (root, work) = self.life(false)?;
+        disk.image(&mut fate.clone()).lay_down(&root)?;
+        let work = Work { sessions: 1, clients: 2, commands: 4, segment_bytes: life.work.segment_bytes, linger: false, ..work };
+        let name = format!("{}, cut at {at} ({fate:?}), opened again", life.name);
+        let before = life.said[..said].to_vec();
+        let again = self.record(|recorder, root, work| recorder.record(&name, work, root, &before), (root, work))?;
+        self.cut(&again, images)
+    }
+
+    /// Short lives that are killed: at every operation on names, at the last writes to the log, and anywhere.
+    fn killed(&mut self, images: u64) -> Result<()> {
+        let short = |work: Work| Work { sessions: 1, clients: 1, commands: 4, segment_bytes: 4096, linger: false, ..work };
+        let (root, work) = self.life(false)?;
+        let first = short(work);
+        let whole =
+            self.record(|recorder, root, work| recorder.record("a short life", work, root, &[]), (root, first.clone()))?;
+        let mut moments: Vec<usize> = Vec::new();
+        for (index, op) in whole.ops.iter().enumerate() {
+            if matches!(op, Op::Rename { .. } | Op::CreateFolder { .. }) {
+                moments.push(index + 1);
+            }
+        }
+        moments.extend(seal(&whole)?);
+        for _ in 0..4 {
+            moments.push(1 + usize::try_from(self.random.below(whole.ops.len() as u64))?);
+        }
+        let each = images / moments.len() as u64 + 1;
+        for after in moments {
+            let (root, next) = self.life(false)?;
+            let next = short(next);
+            let killed = Work { folder: next.folder.clone(), marks: next.marks.clone(), ..first.clone() };
+            let name = format!("a short life, killed after {after} operations and opened again");
+            let recording =
+                self.record(|recorder, root, next| recorder.record_killed(&name, &killed, after, next, root), (root, next))?;
+            self.cut(&recording, each)?;
+        }
+        Ok(())
+    }
+
+    /// Opens about so many of the folders that cuts of a recording can leave.
+    fn cut(&mut self, recording: &Recording, images: u64) -> Result<()> {
+        if self.report.failures.len() >= ENOUGH {
+            return Ok(());
+        }
+        // 1. how many ends there are  2. as many of them as are wanted, spread over all moments
+        let ends = self.ends(recording)?;
+        let (jobs, waiting) = sync_channel(4);
+        let waiting = Mutex::new(waiting);
+        let results = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for worker in 0..WORKERS {
+                let (waiting, results, folder) =
+                    (&waiting, &results, self.folder.join(format!("image-{}-{worker}", self.number)));
+                scope.spawn(move || works(recording, &folder, waiting, results));
+            }
+            let laid = self.lay_out(recording, images as f64 / ends as f64, |job| jobs.send(job).is_ok());
+            drop(jobs);
+            laid
+        })?;
+        for (place, found) in results.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            self.report.images += 1;
+            self.report.durable += u64::from(!recording.work.buffered);
+            match found {
+                Ok(Found { acknowledged, lost, events }) => {
+                    self.report.acknowledged += acknowledged;
+                    self.report.events += events;
+                    self.report.lost += lost;
+                    self.report.lossy += u64::from(lost > 0);
+                }
+                Err(failure) => self.report.failures.push(format!(
+                    "{}, {place}: {failure} (trace: {})",
+                    recording.name,
+                    recording.file.display()
+                )),
+            }
+        }
+        Ok(())
+    }
+
+    fn ends(&self, recording: &Recording) -> Result<u64> {
+        let mut ends = 0;
+        moments(recording, |_, disk, _| {
+            ends += if disk.pending().is_empty() { 1 } else { Fate::SORTS };
+            Ok(true)
+        })?;
+        Ok(ends.max(1))
+    }
+
+    fn lay_out(&mut self, recording: &Recording, chance: f64, mut send: impl FnMut(Job) -> bool) -> Result<()> {
+        let mut seen = HashSet::new();
+        let mut wanted = 0.0;
+        let random = &mut self.random;
+        moments(recording, |index, disk, said| {
+            let pending = disk.pending();
+            let sorts = if pending.is_empty() { 1 } else { Fate::SORTS };
+            wanted += chance * sorts as f64;
+            while wanted >= 1.0 {
+                wanted -= 1.0;
+                let fate = Fate::nth(random.below(sorts), &pending, random.number());
+                let image = disk.image(&mut fate.clone());
+                if seen.insert((image.sum(), said)) {
+                    let verify = random.below(6) == 0;
+                    let place = format!("cut after operation {index} of {}, {fate:?}", recording.ops.len());
+                    if !send(Job { image, said, place, verify }) {
+                        return Ok(false);
+                    }
+                }
+            }
+            Ok(true)
+        })
+    }
+}
+
+/// Where the log of a life is sealed: after the write, and after the sync of it began.
+fn seal(life: &Recording) -> Result<Vec<usize>> {
+    let mut log = HashSet::new();
+    let mut last = 0;
+    for (index, op) in life.ops.iter().enumerate() {
+        match op {
+            Op::Create { inode, path } if path.contains("/log/") => drop(log.insert(*inode)),
+            // Not the zeros of a segment in the making.
+            Op::Write { inode, bytes, .. } if log.contains(inode) && bytes.starts_with(b"egoG") => last = index + 1,
+            _ => {}
+        }
+    }
+    if last == 0 { Err("a life without a seal".into()) } else { Ok(vec![last, last + 1]) }
+}
+
+/// Visits the moments of a recording: the disk after each operation, and how much was said until then.
+fn moments(recording: &Recording, mut visit: impl FnMut(usize, &Disk, usize) -> Result<bool>) -> Result<()> {
+    let (mut disk, mut said) = (recording.disk.clone(), recording.before);
+    for (index, op) in recording.ops.iter().enumerate() {
+        disk.apply(op)?;
+        said += usize::from(matches!(op, Op::Mark(_)));
+        if index >= recording.from && !visit(index + 1, &disk, said)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+type Results = Mutex<Vec<(String, Result<Found>)>>;
+
+/// Lays down, opens and compares what it is given, until there is no more.
+fn works(recording: &Recording, folder: &Path, waiting: &Mutex<Receiver<Job>>, results: &Results) {
+    loop {
+        let job = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = job else { return };
+        let found = opened(recording, folder, &job);
+        let cleared = std::fs::remove_dir_all(folder);
+        let mut place = job.place;
+        if found.is_err() {
+            // As it was before it was opened.
+            let kept = folder.with_file_name(format!("failed-{:x}", job.image.sum()));
+            let laid = std::fs::create_dir_all(&kept).map_err(Into::into).and_then(|()| job.image.lay_down(&kept));
+            place = format!("{place}, kept as {} ({laid:?})", kept.display());
+        }
+        let found = found.and_then(|found| cleared.map(|()| found).map_err(Into::into));
+        results.lock().unwrap_or_else(PoisonError::into_inner).push((place, found));
+    }
+}
+
+fn opened(recording: &Recording, root: &Path, job: &Job) -> Result<Found> {
+    std::fs::create_dir_all(root)?;
+    job.image.lay_down(root)?;
+    // The name of a folder above the store may be gone, too.
+    let store = root.join("in").join("store");
+    let world = World::of(&recording.said[..job.said]);
+    let (image, work, verify) = (job.image.clone(), recording.work.clone(), job.verify);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let checked = runtime.block_on(async {
+        let world = Arc::new(world);
+        tokio::spawn(async move { check(&store, &image, &world, &work, verify).await }).await
+    });
+    match checked {
+        Ok(found) => found,
+        Err(panicked) => Err(format!("it panicked: {panicked}").into()),
+    }
+}
