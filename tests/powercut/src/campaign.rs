@@ -71,6 +71,10 @@ pub struct Report {
     pub lossy: u64,
     /// What they lack.
     pub lost: u64,
+    /// Images of which the index was useless and rebuilt from the log.
+    pub rebuilt: u64,
+    /// Images that were closed and opened once more, and those of them of which the index was useless then.
+    pub again: (u64, u64),
     /// What was done how often.
     pub done: BTreeMap<String, u64>,
     /// What is not as it should be.
@@ -81,8 +85,8 @@ pub struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, traces, operations, syncs, images, durable, acknowledged, events, lossy, lost, done, failures, time } =
-            self;
+        let Self { seed, traces, operations, syncs, images, durable, acknowledged, events, .. } = self;
+        let Self { lossy, lost, rebuilt, again: (twice, useless), done, failures, time, .. } = self;
         writeln!(f, "EGO_POWERCUT_SEED={seed}")?;
         writeln!(f, "{traces} traces: {operations} operations, {syncs} syncs; done: {done:?}")?;
         writeln!(
@@ -90,6 +94,7 @@ impl fmt::Display for Report {
             "{images} images opened ({durable} durable): {acknowledged} acknowledgements compared, {events} events read"
         )?;
         writeln!(f, "buffered: {lost} losses in {lossy} of {} images", images - durable)?;
+        writeln!(f, "index: rebuilt in {rebuilt} images; again in {useless} of {twice} that were closed and opened once more")?;
         write!(f, "{} failures, {:.1} s", failures.len(), time.as_secs_f64())?;
         failures.iter().try_for_each(|failure| write!(f, "\n- {failure}"))
     }
@@ -164,14 +169,14 @@ impl Campaign {
     fn round(&mut self) -> Result<()> {
         let life = self.life(false)?;
         let life = self.record(|recorder, root, work| recorder.record("a life", work, root, &[]), life)?;
-        self.cut(&life, ROUND * 40 / 100)?;
+        self.cut(&life, ROUND * 30 / 100)?;
         for _ in 0..2 {
             self.reopened(&life, ROUND * 10 / 100)?;
         }
-        self.killed(ROUND * 25 / 100)?;
+        self.killed(ROUND * 35 / 100)?;
         let buffered = self.life(true)?;
         let buffered = self.record(|recorder, root, work| recorder.record("a buffered life", work, root, &[]), buffered)?;
-        self.cut(&buffered, ROUND * 20 / 100)
+        self.cut(&buffered, ROUND * 15 / 100)
     }
 
     /// A new place, and work for it.
@@ -189,7 +194,7 @@ impl Campaign {
             commands: 12,
             segment_bytes: [4 << 10, 12 << 10, 64 << 10][usize::try_from(self.random.below(3))?],
             buffered,
-            linger: !buffered,
+            linger: true,
         };
         Ok((root, work))
     }
@@ -237,8 +242,8 @@ impl Campaign {
         let work = Work { sessions: 1, clients: 2, commands: 4, segment_bytes: life.work.segment_bytes, linger: false, ..work };
         let name = format!("{}, cut at {at} ({fate:?}), opened again", life.name);
         let before = life.said[..said].to_vec();
-        let again = self.record(|recorder, root, work| recorder.record(&name, work, root, &before), (root, work))?;
-        self.cut(&again, images)
+        let again = self.record(|recorder, root, work| recorder.record(&name, work, root, &before), (root, work));
+        self.cut_if_recorded(&name, again, images)
     }
 
     /// Short lives that are killed: at every operation on names, at the last writes to the log, and anywhere.
@@ -265,10 +270,21 @@ impl Campaign {
             let killed = Work { folder: next.folder.clone(), marks: next.marks.clone(), ..first.clone() };
             let name = format!("a short life, killed after {after} operations and opened again");
             let recording =
-                self.record(|recorder, root, next| recorder.record_killed(&name, &killed, after, next, root), (root, next))?;
-            self.cut(&recording, each)?;
+                self.record(|recorder, root, next| recorder.record_killed(&name, &killed, after, next, root), (root, next));
+            self.cut_if_recorded(&name, recording, each)?;
         }
         Ok(())
+    }
+
+    /// That a process fails on what a cut or a kill left is a finding, too.
+    fn cut_if_recorded(&mut self, name: &str, recording: Result<Recording>, images: u64) -> Result<()> {
+        match recording {
+            Ok(recording) => self.cut(&recording, images),
+            Err(failure) => {
+                self.report.failures.push(format!("{name}: {failure}"));
+                Ok(())
+            }
+        }
     }
 
     /// Opens about so many of the folders that cuts of a recording can leave.
@@ -276,8 +292,7 @@ impl Campaign {
         if self.report.failures.len() >= ENOUGH {
             return Ok(());
         }
-        // 1. how many ends there are  2. as many of them as are wanted, spread over all moments
-        let ends = self.ends(recording)?;
+        let failures = self.report.failures.len();
         let (jobs, waiting) = sync_channel(4);
         let waiting = Mutex::new(waiting);
         let results = Mutex::new(Vec::new());
@@ -287,7 +302,7 @@ impl Campaign {
                     (&waiting, &results, self.folder.join(format!("image-{}-{worker}", self.number)));
                 scope.spawn(move || works(recording, &folder, waiting, results));
             }
-            let laid = self.lay_out(recording, images as f64 / ends as f64, |job| jobs.send(job).is_ok());
+            let laid = self.lay_out(recording, images, |job| jobs.send(job).is_ok());
             drop(jobs);
             laid
         })?;
@@ -295,7 +310,10 @@ impl Campaign {
             self.report.images += 1;
             self.report.durable += u64::from(!recording.work.buffered);
             match found {
-                Ok(Found { acknowledged, lost, events }) => {
+                Ok(Found { acknowledged, lost, events, rebuilt, again }) => {
+                    self.report.rebuilt += u64::from(rebuilt);
+                    self.report.again.0 += u64::from(again.is_some());
+                    self.report.again.1 += u64::from(again == Some(true));
                     self.report.acknowledged += acknowledged;
                     self.report.events += events;
                     self.report.lost += lost;
@@ -308,33 +326,42 @@ impl Campaign {
                 )),
             }
         }
+        if self.report.failures.len() == failures {
+            std::fs::remove_file(&recording.file)?;
+        }
         Ok(())
     }
 
-    fn ends(&self, recording: &Recording) -> Result<u64> {
-        let mut ends = 0;
-        moments(recording, |_, disk, _| {
-            ends += if disk.pending().is_empty() { 1 } else { Fate::SORTS };
+    fn lay_out(&mut self, recording: &Recording, images: u64, mut send: impl FnMut(Job) -> bool) -> Result<()> {
+        let mut all = 0;
+        moments(recording, |moment| {
+            all += moment.ends();
             Ok(true)
         })?;
-        Ok(ends.max(1))
-    }
-
-    fn lay_out(&mut self, recording: &Recording, chance: f64, mut send: impl FnMut(Job) -> bool) -> Result<()> {
-        let mut seen = HashSet::new();
-        let mut wanted = 0.0;
+        let (mut seen, mut wanted) = (HashSet::new(), 0.0);
         let random = &mut self.random;
-        moments(recording, |index, disk, said| {
-            let pending = disk.pending();
-            let sorts = if pending.is_empty() { 1 } else { Fate::SORTS };
-            wanted += chance * sorts as f64;
+        moments(recording, |moment| {
+            let mut fates = Vec::new();
+            // A name may reach the disk before all that was done before it.
+            if matches!(moment.op, Op::Rename { .. } | Op::CreateFolder { .. }) {
+                fates.push(Fate::Alone(moment.index as u64));
+            }
+            wanted += images as f64 * moment.ends() as f64 / all as f64;
             while wanted >= 1.0 {
                 wanted -= 1.0;
-                let fate = Fate::nth(random.below(sorts), &pending, random.number());
-                let image = disk.image(&mut fate.clone());
+                let sort = match (moment.op, random.below(3)) {
+                    // What was acknowledged a moment ago.
+                    (Op::Mark(_), 0) => 0,
+                    (Op::Mark(_), 1) => 2,
+                    _ => random.below(Fate::SORTS),
+                };
+                fates.push(Fate::nth(sort, &moment.pending, random.number()));
+            }
+            for fate in fates {
+                let (image, said) = (moment.disk.image(&mut fate.clone()), moment.said);
                 if seen.insert((image.sum(), said)) {
                     let verify = random.below(6) == 0;
-                    let place = format!("cut after operation {index} of {}, {fate:?}", recording.ops.len());
+                    let place = format!("cut after operation {} of {}, {fate:?}", moment.index, recording.ops.len());
                     if !send(Job { image, said, place, verify }) {
                         return Ok(false);
                     }
@@ -360,13 +387,33 @@ fn seal(life: &Recording) -> Result<Vec<usize>> {
     if last == 0 { Err("a life without a seal".into()) } else { Ok(vec![last, last + 1]) }
 }
 
-/// Visits the moments of a recording: the disk after each operation, and how much was said until then.
-fn moments(recording: &Recording, mut visit: impl FnMut(usize, &Disk, usize) -> Result<bool>) -> Result<()> {
+/// A moment at which the power may be cut.
+struct Moment<'a> {
+    /// After so many operations, of which this is the last.
+    index: usize,
+    op: &'a Op,
+    disk: &'a Disk,
+    pending: Vec<u64>,
+    /// How much was said until then.
+    said: usize,
+}
+
+impl Moment<'_> {
+    /// How much there is to see: more where much may become of what was done, and where something was acknowledged.
+    fn ends(&self) -> u64 {
+        let mark = if matches!(self.op, Op::Mark(_)) { 2 } else { 1 };
+        if self.pending.is_empty() { mark } else { mark * Fate::SORTS }
+    }
+}
+
+/// Visits the moments of a recording.
+fn moments(recording: &Recording, mut visit: impl FnMut(&Moment<'_>) -> Result<bool>) -> Result<()> {
     let (mut disk, mut said) = (recording.disk.clone(), recording.before);
     for (index, op) in recording.ops.iter().enumerate() {
         disk.apply(op)?;
         said += usize::from(matches!(op, Op::Mark(_)));
-        if index >= recording.from && !visit(index + 1, &disk, said)? {
+        let moment = Moment { index: index + 1, op, pending: disk.pending(), disk: &disk, said };
+        if index >= recording.from && !visit(&moment)? {
             break;
         }
     }

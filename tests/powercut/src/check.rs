@@ -26,6 +26,10 @@ pub(crate) struct Found {
     /// Those that are not there, in the buffered mode.
     pub(crate) lost: u64,
     pub(crate) events: u64,
+    /// The index was useless after the cut.
+    pub(crate) rebuilt: bool,
+    /// It was useless again when the store was opened once more, if it was.
+    pub(crate) again: Option<bool>,
 }
 
 macro_rules! ensure {
@@ -41,8 +45,10 @@ pub(crate) async fn check(folder: &Path, image: &Image, world: &World, work: &Wo
     wiped(image, world)?;
     let mode = if work.buffered { Durability::Buffered } else { Durability::Durable };
     let store = open(folder, work.segment_bytes, mode).map_err(|error| told(&error))?;
+    let rebuilt = store.recovery().index_rebuilt.is_some();
     let seen = Seen::read(&store, world).await?;
-    let found = seen.compare(&store, world, work.buffered).await?;
+    let mut found = seen.compare(&store, world, work.buffered).await?;
+    found.rebuilt = rebuilt;
     seen.keepers(&store, world, work.buffered).await?;
     let engine = engine(store.clone()).await?;
     repeats(&engine, &store, world).await?;
@@ -58,6 +64,7 @@ pub(crate) async fn check(folder: &Path, image: &Image, world: &World, work: &Wo
         ensure!(damage.is_empty(), "used and closed again, it is damaged: {damage:?}");
         let store = open(folder, work.segment_bytes, mode).map_err(|error| told(&error))?;
         ensure!(store.recovery().clean, "it was closed, and says that it was not: {:?}", store.recovery());
+        found.again = Some(store.recovery().index_rebuilt.is_some());
         let again = Seen::read(&store, world).await?;
         ensure!(again.log == more && again.heads == heads, "opened once more, it holds something else");
         store.close().await?;

@@ -19,11 +19,13 @@ pub(crate) enum Fate {
     Torn(Random, u64),
     /// What was written last and nothing before it, as far as sectors differ; of this operation some sectors.
     Backwards(Random, u64),
+    /// Nothing but this operation.
+    Alone(u64),
 }
 
 impl Fate {
     /// How many ends [`nth`](Self::nth) knows.
-    pub(crate) const SORTS: u64 = 10;
+    pub(crate) const SORTS: u64 = 11;
 
     /// One of the sorts of ends, for operations that are not durable.
     pub(crate) fn nth(sort: u64, pending: &[u64], seed: u64) -> Self {
@@ -40,7 +42,8 @@ impl Fate {
             5 => Self::Part(random, 10),
             6 => Self::Part(random, 90),
             7 | 8 => Self::Torn(random, op),
-            _ => Self::Backwards(random, op),
+            9 => Self::Backwards(random, op),
+            _ => Self::Alone(op),
         }
     }
 
@@ -64,6 +67,7 @@ impl Fate {
                 let next = versions.get(before + 1).is_some_and(|(made, _)| made == op);
                 before + usize::from(next && random.below(2) == 0)
             }
+            Self::Alone(op) => versions.iter().position(|(made, _)| made == op).unwrap_or(0),
             Self::Backwards(random, op) => match versions[last].0 {
                 made if made == *op && random.below(2) == 0 => 0,
                 made if made >= *op => last,
@@ -80,6 +84,7 @@ impl Fate {
             Self::Everything | Self::Names => true,
             Self::Part(random, percent) => random.below(100) < *percent,
             Self::Torn(random, torn) => op < *torn || op == *torn && random.below(2) == 0,
+            Self::Alone(alone) => op == *alone,
             Self::Backwards(random, torn) => op > *torn || random.below(2) == 0,
         }
     }
