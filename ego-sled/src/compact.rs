@@ -8,10 +8,9 @@ use crate::record::{ENTRY_HEADER, Entries, GROUP_HEADER, GroupHeader, RawEntry, 
 use crate::request::{Task, ask};
 use crate::shared::Shared;
 use bytes::Bytes;
-use ego::message::StreamId;
+use ego::message::{Name, StreamId};
 use ego::store::{Body, StoreError};
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// What a compaction did.
@@ -142,10 +141,10 @@ fn emptied(content: &Bytes, gone: &Gone, done: &mut Compaction) -> Result<Option
 }
 
 fn blank(commit: &RecordedCommit) -> Entry {
-    let mut shapes: Vec<(Arc<str>, u32)> = Vec::new();
+    let mut shapes: Vec<(Name, u32)> = Vec::new();
     if let Body::Events(events) = &commit.body {
         for event in events {
-            let shape = (Arc::clone(&event.name), event.version);
+            let shape = (event.name.clone(), event.version);
             if !shapes.contains(&shape) {
                 shapes.push(shape);
             }

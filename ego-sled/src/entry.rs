@@ -2,7 +2,7 @@
 //! rest. Changing anything here changes the format (FORMAT.md); recorded entries are never rewritten into another shape (I7).
 
 use bytes::Bytes;
-use ego::message::{Actor, CausationId, CommandId, CorrelationId, Metadata, StreamId, Tenant};
+use ego::message::{Actor, CausationId, CommandId, CorrelationId, Metadata, Name, StreamId, Tenant};
 use ego::store::{Body, Commit, Committed, NewEvent, NewState};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -43,8 +43,8 @@ pub(crate) enum Entry {
     /// What is left of a commit to an erased stream after a compaction: the positions that it took, the shapes that it had.
     Blank {
         positions: u32,
-        kind: Arc<str>,
-        shapes: Vec<(Arc<str>, u32)>,
+        kind: Name,
+        shapes: Vec<(Name, u32)>,
     },
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct RecordedCommit {
     pub(crate) position: u64,
     pub(crate) stream: StreamId,
     pub(crate) metadata: Arc<Metadata>,
-    pub(crate) codec: Arc<str>,
+    pub(crate) codec: Name,
     pub(crate) reply: Bytes,
     pub(crate) body: Body,
 }
@@ -77,8 +77,8 @@ impl RecordedCommit {
                 Body::State(_) => 0,
             },
             command_id: self.metadata.command_id.clone(),
-            command: Arc::clone(&self.metadata.command),
-            codec: Arc::clone(&self.codec),
+            command: self.metadata.command.clone(),
+            codec: self.codec.clone(),
             reply: self.reply.clone(),
         }
     }
@@ -306,8 +306,8 @@ pub(crate) fn read_entry(content: &Bytes, texts: &mut Texts) -> Result<Entry, &'
         }
         BLANK => {
             let (wire, _) = postcard::take_from_bytes::<BlankWire<'_>>(rest).map_err(|_| UNREADABLE)?;
-            let shapes = wire.shapes.iter().map(|(name, version)| (texts.shared(name), *version)).collect();
-            Ok(Entry::Blank { positions: wire.positions, kind: texts.shared(wire.kind), shapes })
+            let shapes = wire.shapes.iter().map(|(name, version)| (texts.shared(name).into(), *version)).collect();
+            Ok(Entry::Blank { positions: wire.positions, kind: texts.shared(wire.kind).into(), shapes })
         }
         _ => Err("an entry is of an unknown kind"),
     }
@@ -332,7 +332,7 @@ fn read_commit(content: &Bytes, rest: &[u8], texts: &mut Texts) -> Result<Record
             events
                 .into_iter()
                 .map(|event| NewEvent {
-                    name: texts.shared(event.name),
+                    name: texts.shared(event.name).into(),
                     version: event.version,
                     payload: content.slice_ref(event.payload.0),
                     tags: event.tags.iter().map(|tag| texts.shared(tag)).collect(),
@@ -346,7 +346,7 @@ fn read_commit(content: &Bytes, rest: &[u8], texts: &mut Texts) -> Result<Record
         position: u64::from_le_bytes(*position),
         stream: StreamId::new(texts.shared(wire.kind), wire.id).map_err(|_| UNREADABLE)?,
         metadata: Arc::new(metadata),
-        codec: texts.shared(wire.codec),
+        codec: texts.shared(wire.codec).into(),
         reply: content.slice_ref(wire.reply.0),
         body,
     })

@@ -1,126 +1,12 @@
 //! A disk that fails on demand, and what the store makes of it: whoever waits is told, nothing is written any more, readers never see
 //! what was not durable, and the next opening finds everything that was acknowledged.
 
-use crate::io::{Disk, DiskFile, RealDisk};
-use crate::{Durability, Options, SledStore};
+use crate::faulty::{Fault, FaultyDisk, Kind, Lasts};
+use crate::{Durability, SledStore};
 use bytes::Bytes;
 use ego::message::{CommandId, Expected, Metadata, Position, StreamId};
 use ego::store::{Body, Commit, Filter, NewEvent, Store, StoreError, Verdict};
-use parking_lot::Mutex;
-use std::io;
-use std::path::Path;
 use std::sync::Arc;
-
-/// What goes wrong next, once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
-    None,
-    /// A write fails after this many bytes.
-    Write(usize),
-    /// A sync fails.
-    Sync,
-    /// No file can be created, however often.
-    Full,
-    /// After this many, no file can be renamed.
-    Rename(usize),
-}
-
-#[derive(Debug)]
-struct FaultyDisk {
-    fault: Mutex<Fault>,
-    syncs: Mutex<usize>,
-}
-
-struct FaultyFile {
-    disk: Arc<FaultyDisk>,
-    file: Box<dyn DiskFile>,
-}
-
-/// The disk as the store gets it, so that files know their disk.
-#[derive(Debug)]
-struct Shared(Arc<FaultyDisk>);
-
-impl FaultyDisk {
-    fn new() -> Arc<Self> {
-        Arc::new(Self { fault: Mutex::new(Fault::None), syncs: Mutex::new(0) })
-    }
-
-    fn next(&self, fault: Fault) {
-        *self.fault.lock() = fault;
-    }
-
-    fn syncs(&self) -> usize {
-        *self.syncs.lock()
-    }
-}
-
-fn broken() -> io::Error {
-    io::Error::other("the disk is broken")
-}
-
-impl Disk for Shared {
-    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(FaultyFile { disk: Arc::clone(&self.0), file: RealDisk.open(path)? }))
-    }
-    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        if *self.0.fault.lock() == Fault::Full {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        Ok(Box::new(FaultyFile { disk: Arc::clone(&self.0), file: RealDisk.create(path)? }))
-    }
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        if let Fault::Rename(left) = &mut *self.0.fault.lock() {
-            *left = left.checked_sub(1).ok_or_else(broken)?;
-        }
-        RealDisk.rename(from, to)
-    }
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        RealDisk.remove(path)
-    }
-    fn create_folder(&self, path: &Path) -> io::Result<()> {
-        RealDisk.create_folder(path)
-    }
-    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
-        RealDisk.list(path)
-    }
-    fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        RealDisk.sync_folder(path)
-    }
-}
-
-impl DiskFile for FaultyFile {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.file.read_at(buffer, offset)
-    }
-    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        let mut fault = self.disk.fault.lock();
-        if let Fault::Write(count) = *fault {
-            *fault = Fault::None;
-            self.file.write_all_at(&bytes[..count.min(bytes.len())], offset)?;
-            return Err(broken());
-        }
-        self.file.write_all_at(bytes, offset)
-    }
-    fn sync_data(&self) -> io::Result<()> {
-        let mut fault = self.disk.fault.lock();
-        if *fault == Fault::Sync {
-            *fault = Fault::None;
-            return Err(broken());
-        }
-        *self.disk.syncs.lock() += 1;
-        self.file.sync_data()
-    }
-    fn sync_all(&self) -> io::Result<()> {
-        self.file.sync_all()
-    }
-    fn len(&self) -> io::Result<u64> {
-        self.file.len()
-    }
-}
-
-fn options(folder: &Path, disk: &Arc<FaultyDisk>) -> Options {
-    SledStore::options(folder).segment_bytes(4096).disk(Arc::new(Shared(Arc::clone(disk))))
-}
 
 fn commit(to: &str, id: &str, expected: Expected) -> Commit {
     let event = NewEvent { name: "deposited".into(), version: 1, payload: Bytes::from(vec![1; 50]), tags: vec![] };
@@ -152,7 +38,7 @@ fn fails_and_works_again(fault: Fault, kept: Option<bool>) {
     run(async {
         let folder = tempfile::tempdir().unwrap();
         let disk = FaultyDisk::new();
-        let store = options(folder.path(), &disk).open().unwrap();
+        let store = disk.options(folder.path()).open().unwrap();
         for id in ["1", "2", "3"] {
             assert!(matches!(add(&store, id).await, Ok(Verdict::Committed(_))));
         }
@@ -173,7 +59,7 @@ fn fails_and_works_again(fault: Fault, kept: Option<bool>) {
         assert_eq!(store.find_command(&StreamId::new("account", "a").unwrap(), &four).await.unwrap(), None);
         store.close().await.unwrap();
         drop(store);
-        let store = options(folder.path(), &disk).open().unwrap();
+        let store = disk.options(folder.path()).open().unwrap();
         assert!(!store.recovery().clean);
         let there = seen(&store).await;
         let last = there.get(3).is_some();
@@ -202,17 +88,17 @@ fn what_a_failed_sync_left_is_synced_before_it_is_shown() {
     run(async {
         let folder = tempfile::tempdir().unwrap();
         let disk = FaultyDisk::new();
-        let store = options(folder.path(), &disk).open().unwrap();
+        let store = disk.options(folder.path()).open().unwrap();
         add(&store, "1").await.unwrap();
         disk.next(Fault::Sync);
         assert!(add(&store, "2").await.is_err());
         drop(store);
         let before = disk.syncs();
         disk.next(Fault::Sync);
-        let refused = options(folder.path(), &disk).open();
+        let refused = disk.options(folder.path()).open();
         assert!(matches!(refused, Err(StoreError::Io { .. })), "the log was not synced: {refused:?}");
         assert_eq!(disk.syncs(), before);
-        let store = options(folder.path(), &disk).open().unwrap();
+        let store = disk.options(folder.path()).open().unwrap();
         assert!(disk.syncs() > before);
         assert_eq!(seen(&store).await, ["1", "2"]);
     });
@@ -223,7 +109,7 @@ fn when_the_disk_is_full_the_store_halts_and_keeps_what_it_has() {
     run(async {
         let folder = tempfile::tempdir().unwrap();
         let disk = FaultyDisk::new();
-        let store = options(folder.path(), &disk).open().unwrap();
+        let store = disk.options(folder.path()).open().unwrap();
         add(&store, "first").await.unwrap();
         disk.next(Fault::Full);
         let mut kept = vec!["first".to_owned()];
@@ -240,7 +126,7 @@ fn when_the_disk_is_full_the_store_halts_and_keeps_what_it_has() {
         assert_eq!(seen(&store).await, kept);
         drop(store);
         disk.next(Fault::None);
-        let store = options(folder.path(), &disk).open().unwrap();
+        let store = disk.options(folder.path()).open().unwrap();
         assert_eq!(seen(&store).await, kept);
         add(&store, "again").await.unwrap();
         assert_eq!(seen(&store).await.len(), kept.len() + 1);
@@ -252,7 +138,7 @@ fn whoever_waits_when_a_sync_fails_is_told() {
     run(async {
         let folder = tempfile::tempdir().unwrap();
         let disk = FaultyDisk::new();
-        let store = options(folder.path(), &disk).open().unwrap();
+        let store = disk.options(folder.path()).open().unwrap();
         add(&store, "first").await.unwrap();
         disk.next(Fault::Sync);
         let tasks: Vec<_> = (0..50)
@@ -279,7 +165,7 @@ fn one_sync_answers_a_batch_and_none_a_batch_that_records_nothing() {
     run(async {
         let folder = tempfile::tempdir().unwrap();
         let disk = FaultyDisk::new();
-        let store = options(folder.path(), &disk).open().unwrap();
+        let store = disk.options(folder.path()).open().unwrap();
         add(&store, "1").await.unwrap();
         let before = disk.syncs();
         // Each relies on the one before it, which is not durable yet.
@@ -305,7 +191,7 @@ fn a_repetition_in_the_same_batch_is_told_of_once_the_first_is_durable() {
     run(async {
         let folder = tempfile::tempdir().unwrap();
         let disk = FaultyDisk::new();
-        let store = options(folder.path(), &disk).open().unwrap();
+        let store = disk.options(folder.path()).open().unwrap();
         let twice = vec![commit("a", "1", Expected::Any), commit("a", "1", Expected::Any)];
         let verdicts = store.append(twice).await.unwrap();
         assert!(matches!(verdicts[..], [Verdict::Committed(_), Verdict::Repeated(_)]), "{verdicts:?}");
@@ -320,7 +206,7 @@ fn the_buffered_mode_answers_without_a_sync() {
     run(async {
         let folder = tempfile::tempdir().unwrap();
         let disk = FaultyDisk::new();
-        let store = options(folder.path(), &disk).durability(Durability::Buffered).open().unwrap();
+        let store = disk.options(folder.path()).durability(Durability::Buffered).open().unwrap();
         let before = disk.syncs();
         for id in ["1", "2", "3"] {
             add(&store, id).await.unwrap();
@@ -337,7 +223,7 @@ fn in_the_buffered_mode_a_hole_before_later_groups_is_a_torn_tail() {
         let folder = tempfile::tempdir().unwrap();
         let dead = tempfile::tempdir().unwrap();
         let disk = FaultyDisk::new();
-        let store = options(folder.path(), &disk).durability(Durability::Buffered).open().unwrap();
+        let store = disk.options(folder.path()).durability(Durability::Buffered).open().unwrap();
         for id in ["1", "2", "3"] {
             add(&store, id).await.unwrap();
         }
@@ -351,12 +237,12 @@ fn in_the_buffered_mode_a_hole_before_later_groups_is_a_torn_tail() {
         let starts: Vec<_> = (0..bytes.len() - 4).filter(|at| &bytes[*at..*at + 4] == b"egoG").collect();
         bytes[starts[1]..starts[2]].fill(0);
         std::fs::write(&path, bytes).unwrap();
-        let store = options(dead.path(), &disk).open().unwrap();
+        let store = disk.options(dead.path()).open().unwrap();
         assert_eq!(seen(&store).await, ["1"]);
         assert!(store.recovery().bytes_cut > 0);
         add(&store, "2").await.unwrap();
         drop(store);
-        assert_eq!(seen(&options(dead.path(), &disk).open().unwrap()).await, ["1", "2"]);
+        assert_eq!(seen(&disk.options(dead.path()).open().unwrap()).await, ["1", "2"]);
     });
 }
 
@@ -366,7 +252,7 @@ fn a_compaction_that_fails_after_any_segment_is_harmless() {
         for renames in 0..4 {
             let folder = tempfile::tempdir().unwrap();
             let disk = FaultyDisk::new();
-            let store = options(folder.path(), &disk).open().unwrap();
+            let store = disk.options(folder.path()).open().unwrap();
             let erased = StreamId::new("account", "a").unwrap();
             for number in 0..70 {
                 add(&store, &number.to_string()).await.unwrap();
@@ -381,13 +267,51 @@ fn a_compaction_that_fails_after_any_segment_is_harmless() {
             assert_eq!(seen(&store).await, ["b"]);
             drop(store);
             std::fs::remove_dir_all(folder.path().join("index")).unwrap();
-            let store = options(folder.path(), &disk).open().unwrap();
+            let store = disk.options(folder.path()).open().unwrap();
             assert_eq!(seen(&store).await, ["b"]);
             assert_eq!(store.head().await.unwrap(), Position::new(71));
             assert!(store.compact().await.unwrap().segments > 0);
             drop(store);
             std::fs::remove_dir_all(folder.path().join("index")).unwrap();
-            assert_eq!(seen(&options(folder.path(), &disk).open().unwrap()).await, ["b"]);
+            assert_eq!(seen(&disk.options(folder.path()).open().unwrap()).await, ["b"]);
         }
+    });
+}
+
+#[test]
+fn what_a_failed_sync_left_of_a_seal_is_synced_before_it_is_counted_on() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = FaultyDisk::new();
+        let store = disk.options(folder.path()).open().unwrap();
+        add(&store, "1").await.unwrap();
+        disk.next(Fault::Sync);
+        assert!(matches!(store.close().await, Err(StoreError::Io { .. })));
+        drop(store);
+        let before = disk.syncs();
+        let store = disk.options(folder.path()).open().unwrap();
+        assert!(store.recovery().clean && disk.syncs() > before, "{:?}", store.recovery());
+        assert_eq!(seen(&store).await, ["1"]);
+    });
+}
+
+#[test]
+fn a_witness_that_cannot_be_written_is_written_with_the_next_occasion() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = FaultyDisk::new();
+        let store = disk.options(folder.path()).open().unwrap();
+        add(&store, "1").await.unwrap();
+        let mark = folder.path().join("DURABLE");
+        let told = std::fs::read(&mark).unwrap();
+        // One write for the group, the next for its witness.
+        disk.next(Fault::After(Kind::Write, 1, Lasts::Once));
+        add(&store, "2").await.unwrap();
+        assert_eq!(disk.failed(), 1);
+        let torn = std::fs::read(&mark).unwrap();
+        add(&store, "3").await.unwrap();
+        let again = std::fs::read(&mark).unwrap();
+        assert!(again != told && again != torn);
+        assert_eq!(seen(&store).await, ["1", "2", "3"]);
     });
 }

@@ -24,7 +24,7 @@ pub(crate) struct Folder {
     path: PathBuf,
     /// The number that all files of the store share.
     pub(crate) store: u64,
-    _lock: File,
+    lock: Option<File>,
 }
 
 impl Folder {
@@ -48,14 +48,32 @@ impl Folder {
             create_store(disk, path, segment_bytes)?;
         }
         let store = read_format(disk, &format)?;
-        Ok(Self { path: path.to_owned(), store, _lock: lock })
+        Ok(Self { path: path.to_owned(), store, lock: Some(lock) })
     }
 
-    /// Locks a folder that holds a store, and creates nothing.
-    pub(crate) fn existing(disk: &dyn Disk, path: &Path) -> Result<Self, StoreError> {
-        let format = path.join(FORMAT_FILE);
-        let store = read_format(disk, &format)?;
-        Ok(Self { path: path.to_owned(), store, _lock: lock(path)? })
+    /// The folder of a store, to look at: others are kept from opening it, and nothing in it is changed. A folder without LOCK is nobody's,
+    /// and gets none. The store's number is not known yet.
+    pub(crate) fn look(path: &Path) -> Result<Self, StoreError> {
+        let file = path.join(LOCK);
+        let lock = match File::open(&file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            opened => Some(try_lock(path, &file, opened.map_err(error::io("opening", &file))?)?),
+        };
+        Ok(Self { path: path.to_owned(), store: 0, lock })
+    }
+
+    /// Whether nobody opened the store while it was looked at.
+    pub(crate) fn undisturbed(&self) -> Result<(), StoreError> {
+        if self.lock.is_none() && self.path.join(LOCK).exists() { Err(in_use(&self.path)) } else { Ok(()) }
+    }
+
+    /// The store's number, as FORMAT says it.
+    pub(crate) fn number(&self, disk: &dyn Disk) -> Result<u64, StoreError> {
+        let format = self.path.join(FORMAT_FILE);
+        if !format.exists() {
+            refuse_others(disk, &self.path)?;
+        }
+        read_format(disk, &format)
     }
 
     pub(crate) fn log(&self) -> PathBuf {
@@ -139,11 +157,19 @@ fn is_unused(disk: &dyn Disk, path: &Path) -> Result<bool, StoreError> {
 fn lock(path: &Path) -> Result<File, StoreError> {
     let file = path.join(LOCK);
     let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&file).map_err(error::io("opening", &file))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { place: path.display().to_string().into() }),
-        Err(TryLockError::Error(reason)) => Err(error::io("locking", &file)(reason)),
+    try_lock(path, &file, lock)
+}
+
+fn try_lock(folder: &Path, path: &Path, file: File) -> Result<File, StoreError> {
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(in_use(folder)),
+        Err(TryLockError::Error(reason)) => Err(error::io("locking", path)(reason)),
     }
+}
+
+fn in_use(folder: &Path) -> StoreError {
+    StoreError::InUse { place: folder.display().to_string().into() }
 }
 
 // 1. the names of the folders above, and of the log's, synced  2. its first segment  3. FORMAT under another name, synced  4. its name,

@@ -25,6 +25,8 @@ const LAYER_AGE: Duration = Duration::from_secs(1);
 /// How often what was applied is made durable.
 const FLUSH_AGE: Duration = Duration::from_secs(5);
 
+pub(crate) const NOT_WHOLE: &str = "it does not hold all that was put there";
+
 /// Reads and changes the index.
 pub(crate) struct Index {
     pub(crate) engine: Engine,
@@ -36,6 +38,12 @@ pub(crate) struct Index {
 impl Index {
     /// Takes an engine into use if what it holds is whole and belongs to this store; the error says why not.
     pub(crate) fn open(engine: Engine, store: u64) -> Result<Self, String> {
+        let (index, whole) = Self::look(engine, store)?;
+        if whole { Ok(index) } else { Err(NOT_WHOLE.to_owned()) }
+    }
+
+    /// As [`open`](Self::open), for those who want to know what is wrong: also whether the index holds what was put there.
+    pub(crate) fn look(engine: Engine, store: u64) -> Result<(Self, bool), String> {
         let text = |error: StoreError| error.to_string();
         let meta = match engine.index.get(key::META).map_err(text)? {
             Some(bytes) => postcard::from_bytes::<Meta>(&bytes).map_err(|_| "it does not say how far it is".to_owned())?,
@@ -54,10 +62,8 @@ impl Index {
             Ok(true)
         };
         engine.index.scan(&[], None, false, count).map_err(text)?;
-        if (keys, sum) != (meta.keys, meta.sum) {
-            return Err("it does not hold all that was put there".to_owned());
-        }
-        Ok(Self { engine, meta: Mutex::new(meta), snapshots: Mutex::new(()) })
+        let index = Self { engine, meta: Mutex::new(meta), snapshots: Mutex::new(()) };
+        Ok((index, (keys, sum) == (meta.keys, meta.sum)))
     }
 
     pub(crate) fn meta(&self) -> Meta {

@@ -72,6 +72,44 @@ impl Disk for RealDisk {
     }
 }
 
+/// The operating system's disk, to look at only: it changes nothing, whatever it is asked for.
+#[derive(Debug)]
+pub(crate) struct ReadOnlyDisk;
+
+fn read_only<T>() -> io::Result<T> {
+    Err(io::Error::new(io::ErrorKind::ReadOnlyFilesystem, "this is only looked at"))
+}
+
+impl Disk for ReadOnlyDisk {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(File::open(path)?))
+    }
+
+    fn create(&self, _: &Path) -> io::Result<Box<dyn DiskFile>> {
+        read_only()
+    }
+
+    fn rename(&self, _: &Path, _: &Path) -> io::Result<()> {
+        read_only()
+    }
+
+    fn remove(&self, _: &Path) -> io::Result<()> {
+        read_only()
+    }
+
+    fn create_folder(&self, _: &Path) -> io::Result<()> {
+        read_only()
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        RealDisk.list(path)
+    }
+
+    fn sync_folder(&self, _: &Path) -> io::Result<()> {
+        read_only()
+    }
+}
+
 impl DiskFile for File {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         FileExt::read_at(self, buffer, offset)
@@ -108,4 +146,25 @@ pub(crate) fn read_exact_at(file: &dyn DiskFile, mut buffer: &mut [u8], mut offs
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_is_only_looked_at_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, other) = (folder.path().join("file"), folder.path().join("other"));
+        std::fs::write(&file, "before").unwrap();
+        let disk = ReadOnlyDisk;
+        let open = disk.open(&file).unwrap();
+        assert!(open.write_all_at(b"x", 0).is_err());
+        assert!(disk.create(&other).is_err() && disk.create_folder(&other).is_err());
+        assert!(disk.rename(&file, &other).is_err() && disk.remove(&file).is_err() && disk.sync_folder(folder.path()).is_err());
+        assert_eq!(
+            (std::fs::read(&file).unwrap(), disk.list(folder.path()).unwrap()),
+            (b"before".to_vec(), vec!["file".to_owned()])
+        );
+    }
 }

@@ -14,11 +14,16 @@
 
 mod append;
 mod compact;
+mod compare;
 mod engine;
 mod entry;
 mod error;
 #[cfg(test)]
+mod every_fault;
+#[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod faulty;
 mod find;
 mod folder;
 mod group;

@@ -68,23 +68,40 @@ pub(crate) struct Log {
 impl Log {
     /// Looks at the segments that are there. Nothing is changed.
     pub(crate) fn open(folder: PathBuf, disk: Arc<dyn Disk>, store: u64) -> Result<Self, StoreError> {
+        Self::survey(folder, disk, store, |_, error| Err(error)).map(|(log, _)| log)
+    }
+
+    /// As [`open`](Self::open), for those who want to know all that is wrong: whatever that is goes to `tell`, with the number of the
+    /// segment that it is before or in, and may end the survey. Also the numbers of the segments that can be read.
+    pub(crate) fn survey(
+        folder: PathBuf,
+        disk: Arc<dyn Disk>,
+        store: u64,
+        mut tell: impl FnMut(u32, StoreError) -> Result<(), StoreError>,
+    ) -> Result<(Self, Vec<u32>), StoreError> {
         let log = Self { folder, disk, store, open: RwLock::default(), last: AtomicU32::new(0) };
         let names = log.disk.list(&log.folder).map_err(error::io("listing", &log.folder))?;
+        let mut readable = Vec::new();
         for name in names.iter().filter(|name| !name.ends_with(".new")) {
             let next = log.last() + 1;
             let number: Option<u32> = name.strip_suffix(".seg").and_then(|number| number.parse().ok());
-            match number {
-                Some(number) if number == next && *name == segment_name(next) => {}
-                Some(_) => return Err(error::damaged(&log.path(next), None, "this segment is missing")),
-                None => return Err(error::damaged(&log.folder.join(name), None, "no file of a store has this name")),
+            let Some(number) = number.filter(|number| *number >= next && *name == segment_name(*number)) else {
+                tell(next, error::damaged(&log.folder.join(name), None, "no file of a store has this name"))?;
+                continue;
+            };
+            if number > next {
+                tell(next, error::damaged(&log.path(next), None, "this segment is missing"))?;
             }
-            log.last.store(next, Ordering::Release);
-            log.segment(next)?;
+            log.last.store(number, Ordering::Release);
+            match log.segment(number) {
+                Ok(_) => readable.push(number),
+                Err(error) => tell(number, error)?,
+            }
         }
         if log.last() == 0 {
-            return Err(error::damaged(&log.path(1), None, "this segment is missing"));
+            tell(1, error::damaged(&log.path(1), None, "this segment is missing"))?;
         }
-        Ok(log)
+        Ok((log, readable))
     }
 
     pub(crate) fn path(&self, number: u32) -> PathBuf {

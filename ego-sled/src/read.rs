@@ -258,7 +258,7 @@ pub(crate) fn events_of(commit: RecordedCommit) -> Vec<RecordedEvent> {
             position: Position::new(position)?,
             name: event.name,
             version: event.version,
-            codec: Arc::clone(&codec),
+            codec: codec.clone(),
             payload: event.payload,
             tags: event.tags,
             metadata: Arc::clone(&metadata),

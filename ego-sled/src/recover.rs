@@ -90,7 +90,7 @@ pub(crate) fn recover(folder: &Folder, options: &Options) -> Result<Recovered, S
         index.engine.flush()?;
     }
     let recovery = Recovery {
-        clean: end.sealed || end.sequence == 0 && bytes_cut == 0,
+        clean: (end.sealed || end.sequence == 0) && bytes_cut == 0,
         bytes_cut,
         commits_applied: commits,
         index_rebuilt: rebuilt,
@@ -117,15 +117,15 @@ fn fresh_index(folder: &Folder, options: &Options) -> Result<Index, StoreError> 
 }
 
 /// The end of the log, and what led to it.
-struct End {
-    spot: Spot,
-    sequence: u64,
-    position: u64,
-    sealed: bool,
+pub(crate) struct End {
+    pub(crate) spot: Spot,
+    pub(crate) sequence: u64,
+    pub(crate) position: u64,
+    pub(crate) sealed: bool,
     /// Why the walk went no further, unless there was nothing.
-    bad: Option<&'static str>,
+    pub(crate) bad: Option<&'static str>,
     /// Where the first group stands that may not be durable.
-    doubtful: Option<Spot>,
+    pub(crate) doubtful: Option<Spot>,
 }
 
 /// Walks through the log's groups from the beginning of a segment, and tells each to `visit` with its spot and the one behind it.
@@ -177,7 +177,7 @@ fn walk(
 
 impl End {
     /// Whether the log may end here.
-    fn judge(&self, log: &Log, known: &Meta, marked: u64) -> Result<(), StoreError> {
+    pub(crate) fn judge(&self, log: &Log, known: &Meta, marked: u64) -> Result<(), StoreError> {
         let next = self.sequence + 1;
         let segment = log.segment(self.spot.segment)?;
         let damaged = |path, offset: u64, why: String| {
@@ -377,8 +377,8 @@ impl Replay {
                         events = all.len() as u32;
                         let kind = commit.stream.shared_kind();
                         types.extend(all.iter().map(|event| EventType {
-                            kind: Arc::clone(&kind),
-                            name: Arc::clone(&event.name),
+                            kind: kind.clone(),
+                            name: event.name.clone(),
                             version: event.version,
                         }));
                         types.retain(|one| !self.tail.types.contains(one));
@@ -391,7 +391,7 @@ impl Replay {
             }
             Entry::Blank { positions, kind, shapes } => {
                 self.position += u64::from(positions);
-                let shape = |(name, version)| EventType { kind: Arc::clone(&kind), name, version };
+                let shape = |(name, version)| EventType { kind: kind.clone(), name, version };
                 effects.push(Effect::Types(shapes.into_iter().map(shape).collect()));
             }
             Entry::Checkpoint { consumer, position } => {

@@ -6,7 +6,7 @@ use crate::error;
 use crate::key::command_hash;
 use crate::shared::{ROOM_KIB, Shared};
 use bytes::Bytes;
-use ego::message::{Expected, Metadata, Revision, StreamId};
+use ego::message::{Expected, Metadata, Name, Revision, StreamId};
 use ego::store::{Body, Commit, EventType, StoreError, Verdict};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -59,7 +59,7 @@ pub(crate) struct Prepared {
     pub(crate) stream: StreamId,
     pub(crate) expected: Expected,
     pub(crate) metadata: Arc<Metadata>,
-    pub(crate) codec: Arc<str>,
+    pub(crate) codec: Name,
     pub(crate) reply: Bytes,
     pub(crate) places: u32,
     pub(crate) state: bool,
@@ -82,7 +82,7 @@ impl Prepared {
         let mut types: Vec<EventType> = Vec::new();
         if let Body::Events(events) = &commit.body {
             for event in events {
-                let (kind, name) = (commit.stream.shared_kind(), Arc::clone(&event.name));
+                let (kind, name) = (commit.stream.shared_kind(), event.name.clone());
                 let one = EventType { kind, name, version: event.version };
                 if !known(&one) && !types.contains(&one) {
                     types.push(one);

@@ -21,6 +21,12 @@ struct Header {
     crc: u32,
 }
 
+impl Header {
+    fn holds(&self, payload: &[u8]) -> bool {
+        payload.len() as u64 == self.len && crc32fast::hash(payload) == self.crc
+    }
+}
+
 fn prefix(stream: &StreamId) -> Vec<u8> {
     let mut key = key::stream(stream);
     key.push(0);
@@ -74,7 +80,7 @@ impl Reader {
             payload.extend_from_slice(bytes);
             Ok(true)
         })?;
-        let whole = payload.len() as u64 == header.len && crc32fast::hash(&payload) == header.crc;
+        let whole = header.holds(&payload);
         let Header { revision, position, version, codec, .. } = header;
         if !whole || revision.get() > head.revision {
             tracing::warn!(%stream, "a snapshot is damaged and is not used");
@@ -104,6 +110,39 @@ impl Index {
             Ok(true)
         })?;
         Ok(changes)
+    }
+
+    /// Whether each snapshot checks, in the order of the streams: its stream and revision, or why it is none.
+    pub(crate) fn check_snapshots(
+        &self,
+        mut tell: impl FnMut(&StreamId, Result<Revision, &'static str>),
+    ) -> Result<(), StoreError> {
+        // The parts of one snapshot stand one behind the other, the header first.
+        let mut current: Option<(StreamId, Option<Header>, Vec<u8>)> = None;
+        let mut end = |found: Option<(StreamId, Option<Header>, Vec<u8>)>| match found {
+            Some((stream, None, _)) => tell(&stream, Err("it has no header that can be read")),
+            Some((stream, Some(header), payload)) if header.holds(&payload) => tell(&stream, Ok(header.revision)),
+            Some((stream, Some(_), _)) => tell(&stream, Err("its checksum does not hold")),
+            None => {}
+        };
+        self.engine.snapshots.scan(&[], None, false, |key, bytes| {
+            let name = key.len().checked_sub(5).and_then(|len| key.get(..len));
+            let Some(stream) = name.and_then(key::stream_of) else { return Err(self.engine.snapshots.unreadable()) };
+            let of_this = |(known, ..): &(StreamId, _, _)| *known == stream;
+            if !current.as_ref().is_some_and(of_this) {
+                end(current.replace((stream.clone(), None, Vec::new())));
+            }
+            if let Some((_, header, payload)) = &mut current {
+                if key.ends_with(&[0; 4]) {
+                    *header = postcard::from_bytes(bytes).ok();
+                } else {
+                    payload.extend_from_slice(bytes);
+                }
+            }
+            Ok(true)
+        })?;
+        end(current.take());
+        Ok(())
     }
 
     pub(crate) fn remove_snapshot(&self, stream: &StreamId) -> Result<(), StoreError> {

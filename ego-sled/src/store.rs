@@ -85,12 +85,13 @@ impl SledStore {
         &self.recovery
     }
 
-    /// Checks a store that nobody has open: every sum, number and place of the log, and the index against it. Changes nothing; copies the
-    /// index to the system's folder for temporary files meanwhile. Blocks until all was read.
+    /// Checks a store that nobody has open: every sum, number and place of the log, the index against it, and the snapshots. Changes
+    /// nothing, not even a time, so the folder may be read-only; copies the index to the system's folder for temporary files meanwhile.
+    /// Blocks until all was read.
     ///
     /// # Errors
-    /// As [`open`](Self::open) for what keeps it from looking: the lock, FORMAT, the operating system. Damage is no error but what
-    /// [`Verification::damage`] lists.
+    /// As [`open`](Self::open) for what keeps it from looking: somebody has the store open, a newer release wrote it, there is none, the
+    /// operating system refuses. Damage is no error but what [`Verification::damage`] lists.
     pub fn verify(folder: impl AsRef<Path>) -> Result<Verification, StoreError> {
         verify::verify(folder.as_ref())
     }

@@ -1,19 +1,20 @@
-//! Checking a store as a whole: every sum, number and place of the log, and the index against it. Reads only; all damage is told, not
-//! just the first.
+//! Checking a whole store: every sum and number of the log, every place in a stream, and the index against it (`compare.rs`). Reads only:
+//! the disk it has can do nothing else. All damage is told, not just the first.
 
-use crate::engine::Engine;
+use crate::compare::{self, IndexCopy};
 use crate::entry::{Entry, RecordedCommit, Texts, read_entry};
 use crate::folder::Folder;
-use crate::index::Index;
-use crate::io::RealDisk;
-use crate::key::{self, Chunk, CommitRef, Head, StreamEntry, command_hash};
-use crate::log::{Found, Log, Place, Spot};
-use crate::record::{Entries, GROUP_HEADER, GroupHeader, RawEntry};
+use crate::io::{Disk, ReadOnlyDisk, read_exact_at};
+use crate::key::{CommitRef, Head, Meta, command_hash};
+use crate::log::{Found, Log, Place, Segment, Spot};
+use crate::mark;
+use crate::record::{Entries, GROUP_HEADER, GroupHeader, GroupKind, RawEntry, SEGMENT_HEADER, SegmentHeader};
+use crate::recover::End;
 use bytes::Bytes;
 use ego::message::StreamId;
-use ego::store::{Body, StoreError};
-use std::collections::{BTreeMap, HashMap};
-use std::fs;
+use ego::store::{Body, EventType, StoreError};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,12 +22,12 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verification {
-    /// Everything that does not check, each with its place. Empty for a store that is whole.
+    /// Everything that does not check, each with its file and where in it: first the log from its beginning, then the index and the
+    /// snapshots. Empty for a store that is whole.
     pub damage: Vec<String>,
-    /// Whether the log ends with the mark of a store that was closed. Without it, bytes behind the last group are a write that was cut
-    /// short, not damage, and the index may lack the end of the log.
+    /// Whether the log ends with the seal of a store that was closed. Without it the index may lack the end of the log.
     pub sealed: bool,
-    /// Bytes behind the last group of a log that is not sealed: opening clears them.
+    /// Bytes behind the last group that nobody was told of, a write that was cut short: opening clears them.
     pub torn_bytes: u64,
     /// How many segments there are.
     pub segments: u32,
@@ -45,172 +46,312 @@ pub struct Verification {
 /// More than this is not told, only counted as one.
 const MOST_DAMAGE: usize = 1000;
 
+impl Verification {
+    pub(crate) fn damaged(&mut self, what: impl Into<String>) {
+        match self.damage.len() {
+            0..MOST_DAMAGE => self.damage.push(what.into()),
+            MOST_DAMAGE => self.damage.push("and more".to_owned()),
+            _ => {}
+        }
+    }
+}
+
+/// An error as a line: its place first when it has one.
+pub(crate) fn line(error: &StoreError) -> String {
+    match error {
+        StoreError::Damaged { place, reason } => format!("{place}: {reason}"),
+        other => other.source().map_or_else(|| other.to_string(), |source| format!("{other}: {source}")),
+    }
+}
+
 /// Checks the store in a folder. Nobody may have it open, and nothing in it is changed: the index, which sled writes to even when it
 /// only reads, is looked at in a copy.
-pub(crate) fn verify(folder: &Path) -> Result<Verification, StoreError> {
-    let disk = Arc::new(RealDisk);
-    let folder = Folder::existing(&*disk, folder)?;
-    let mut check = Check::default();
-    match Log::open(folder.log(), disk, folder.store) {
-        Ok(log) => {
-            check.log(&log)?;
-            check.index(&folder);
+pub(crate) fn verify(path: &Path) -> Result<Verification, StoreError> {
+    let disk: Arc<dyn Disk> = Arc::new(ReadOnlyDisk);
+    let mut folder = Folder::look(path)?;
+    let mut found = Verification::default();
+    folder.store = store_number(&folder, &*disk, &mut found)?;
+    let marked = mark::read(&*disk, &folder.mark(), folder.store)?.unwrap_or_else(|reason| {
+        found.damaged(format!("{}: {reason}; it is written anew when the store is opened", folder.mark().display()));
+        0
+    });
+    let mut unreadable = VecDeque::new();
+    let (log, readable) = Log::survey(folder.log(), Arc::clone(&disk), folder.store, |number, error| {
+        unreadable.push_back((number, error));
+        Ok(())
+    })?;
+    let index = IndexCopy::of(&folder)?;
+    let known = index.as_ref().map(IndexCopy::meta).unwrap_or_default();
+    let mut check = Check { found, unreadable, ..Check::default() };
+    check.log(&log, &readable, &known, marked);
+    match &index {
+        Ok(index) => check.index(&folder, &log, index),
+        Err(reason) => {
+            check.found.damaged(format!("{}: {reason}; it is rebuilt when the store is opened", folder.index().display()));
         }
-        Err(damaged @ StoreError::Damaged { .. }) => check.damaged(damaged.to_string()),
-        Err(other) => return Err(other),
     }
+    folder.undisturbed()?;
     Ok(check.found)
+}
+
+/// The number of the store as FORMAT says it, or, where that is damaged, as the first segment does that checks.
+fn store_number(folder: &Folder, disk: &dyn Disk, found: &mut Verification) -> Result<u64, StoreError> {
+    let damage = match folder.number(disk) {
+        Err(damage @ StoreError::Damaged { .. }) => damage,
+        read => return read,
+    };
+    let header_of = |name: &String| {
+        name.ends_with(".seg").then_some(())?;
+        let mut header = [0; SEGMENT_HEADER];
+        read_exact_at(&*disk.open(&folder.log().join(name)).ok()?, &mut header, 0).ok()?;
+        SegmentHeader::decode(&header).ok()
+    };
+    match disk.list(&folder.log()).unwrap_or_default().iter().find_map(header_of) {
+        Some(header) => {
+            found.damaged(line(&damage));
+            Ok(header.store)
+        }
+        None => Err(damage),
+    }
+}
+
+/// What the log says, as far as it was read: what the index must say, too.
+#[derive(Clone, Default)]
+pub(crate) struct Model {
+    pub(crate) streams: HashMap<StreamId, (Head, Vec<CommitRef>)>,
+    pub(crate) checkpoints: BTreeMap<String, u64>,
+    pub(crate) types: BTreeSet<EventType>,
+    /// Where groups begin, by the first position in them.
+    pub(crate) spots: BTreeMap<u64, Spot>,
+    /// Something before this could not be read, so not all is known.
+    pub(crate) gaps: bool,
 }
 
 #[derive(Default)]
 struct Check {
     found: Verification,
-    streams: HashMap<StreamId, (Head, Vec<CommitRef>)>,
-    checkpoints: BTreeMap<String, u64>,
-    /// Where groups begin, by the first position in them.
-    spots: BTreeMap<u64, Spot>,
+    model: Model,
+    /// The model as the index should be, when that is behind the log.
+    indexed: Option<Model>,
+    /// What is wrong with segments as files, by their numbers: told when it is their turn.
+    unreadable: VecDeque<(u32, StoreError)>,
+    /// The last group, and where the log goes on behind it.
     sequence: u64,
+    end: Option<Spot>,
+    /// What could not be read is told; the next group may have any number.
+    lost: bool,
     texts: Texts,
 }
 
 impl Check {
-    fn damaged(&mut self, what: String) {
-        if self.found.damage.len() < MOST_DAMAGE {
-            self.found.damage.push(what);
-        } else if self.found.damage.len() == MOST_DAMAGE {
-            self.found.damage.push("and more".to_owned());
-        }
-    }
-
-    fn log(&mut self, log: &Log) -> Result<(), StoreError> {
+    fn log(&mut self, log: &Log, readable: &[u32], known: &Meta, marked: u64) {
         self.found.segments = log.last();
-        let mut torn: Option<(Spot, &'static str)> = None;
-        for number in 1..=log.last() {
-            let segment = log.segment(number)?;
-            let mut spot = Spot::first(number);
-            loop {
-                let at = u64::from(spot.offset);
-                let reason = match log.group_at(&segment, at)? {
-                    Found::Group(header, body) => {
-                        if let Some((spot, reason)) = torn.take() {
-                            self.damaged(format!("{} at byte {}: {reason}", log.path(spot.segment).display(), spot.offset));
-                        }
-                        self.group(log, spot, header, &body);
-                        spot.offset += header.room() as u32;
-                        continue;
+        let mut last = 0;
+        for number in readable {
+            self.tell_up_to(*number);
+            if *number != last + 1 {
+                self.lose();
+            }
+            last = *number;
+            match log.segment(*number) {
+                Ok(segment) => {
+                    if !self.segment(log, &segment, *number, known, marked) {
+                        return;
                     }
-                    Found::Bad(reason) => reason,
-                    Found::Nothing if log.last_written(&segment, at)?.is_some() => "something stands where nothing was written",
-                    Found::Nothing => break,
-                };
-                // What is behind it decides whether it is a torn tail: the search goes on with the next group that can be found.
-                torn.get_or_insert((spot, reason));
-                let mut next = None;
-                log.search(&segment, at + 8, |at, header| {
-                    next = (header.sequence > self.sequence).then_some(at);
-                    next.is_some()
-                })?;
-                match next {
-                    Some(next) => spot.offset = next as u32,
-                    None => break,
+                }
+                Err(error) => {
+                    self.found.damaged(line(&error));
+                    self.lose();
                 }
             }
         }
-        if let Some((spot, reason)) = torn {
-            let segment = log.segment(spot.segment)?;
-            if self.found.sealed {
-                self.damaged(format!("{} at byte {}: {reason}", segment.path.display(), spot.offset));
+        self.tell_up_to(u32::MAX);
+        // What is known of groups that are not there was not told yet, unless the end could not be read.
+        if !self.lost
+            && last == log.last()
+            && let Err(error) = self.end_at(self.end.unwrap_or(Spot::first(1)), None).judge(log, known, marked)
+        {
+            self.found.damaged(line(&error));
+        }
+    }
+
+    fn tell_up_to(&mut self, segment: u32) {
+        while let Some((_, error)) = self.unreadable.pop_front_if(|(number, _)| *number <= segment) {
+            self.found.damaged(line(&error));
+        }
+    }
+
+    /// Reads a segment; false when the log ends in it with a write that was cut short.
+    fn segment(&mut self, log: &Log, segment: &Segment, number: u32, known: &Meta, marked: u64) -> bool {
+        let mut spot = Spot::first(number);
+        self.groups(log, segment, &mut spot, known, marked).unwrap_or_else(|error| {
+            self.found.damaged(format!("{} at byte {}: {}", segment.path.display(), spot.offset, line(&error)));
+            self.lose();
+            true
+        })
+    }
+
+    fn groups(&mut self, log: &Log, segment: &Segment, spot: &mut Spot, known: &Meta, marked: u64) -> Result<bool, StoreError> {
+        loop {
+            let at = u64::from(spot.offset);
+            let reason = match log.group_at(segment, at)? {
+                Found::Group(header, body) => {
+                    self.group(log, *spot, header, &body, known);
+                    spot.offset += header.room() as u32;
+                    self.end = Some(*spot);
+                    continue;
+                }
+                Found::Bad(reason) => reason,
+                Found::Nothing if log.last_written(segment, at)?.is_some() => "something stands where nothing was written",
+                Found::Nothing => return Ok(true),
+            };
+            match self.end_at(*spot, Some(reason)).judge(log, known, marked) {
+                Ok(()) => {
+                    self.torn(log, *spot)?;
+                    return Ok(false);
+                }
+                Err(error @ StoreError::Damaged { .. }) => self.found.damaged(line(&error)),
+                Err(error) => {
+                    self.found.damaged(format!("{} at byte {at}: {reason} ({})", segment.path.display(), line(&error)));
+                }
             }
-            let last = log.last_written(&segment, u64::from(spot.offset))?;
-            self.found.torn_bytes = last.map_or(0, |last| last + 1 - u64::from(spot.offset));
+            self.lose();
+            // The next group that can be found.
+            let mut next = None;
+            log.search(segment, at + 8, |at, header| {
+                next = (header.sequence > self.sequence).then_some(at);
+                next.is_some()
+            })?;
+            match next {
+                Some(next) => spot.offset = next as u32,
+                None => return Ok(true),
+            }
+        }
+    }
+
+    fn end_at(&self, spot: Spot, bad: Option<&'static str>) -> End {
+        let (sequence, position, sealed) = (self.sequence, self.found.head, self.found.sealed);
+        End { spot, sequence, position, sealed, bad, doubtful: None }
+    }
+
+    /// What stands behind the end, which may be the end.
+    fn torn(&mut self, log: &Log, end: Spot) -> Result<(), StoreError> {
+        self.found.sealed = false;
+        for number in end.segment..=log.last() {
+            let from = if number == end.segment { end } else { Spot::first(number) };
+            let last = log.last_written(&*log.segment(number)?, u64::from(from.offset))?;
+            self.found.torn_bytes += last.map_or(0, |last| last + 1 - u64::from(from.offset));
         }
         Ok(())
     }
 
-    fn group(&mut self, log: &Log, spot: Spot, header: GroupHeader, body: &Bytes) {
+    /// Something cannot be read, which was told: what follows it in streams cannot be judged by what was before.
+    fn lose(&mut self) {
+        self.lost = true;
+        self.model.gaps = true;
+        self.model.streams.clear();
+    }
+
+    fn group(&mut self, log: &Log, spot: Spot, header: GroupHeader, body: &Bytes, known: &Meta) {
         let path = log.path(spot.segment);
         let place = |offset: u32| format!("{} at byte {}", path.display(), spot.offset + offset);
-        if (header.sequence, header.position) != (self.sequence + 1, self.found.head) {
-            let (sequence, head) = (self.sequence, self.found.head);
-            self.damaged(format!(
-                "{}: group {} behind position {} follows group {sequence} and position {head}",
-                place(0),
-                header.sequence,
-                header.position
-            ));
-            // Places of streams cannot be judged over a gap.
-            self.streams.clear();
+        let (sequence, head) = (self.sequence, self.found.head);
+        let follows = (header.sequence, header.position) == (sequence + 1, head);
+        if !(follows || self.lost && header.sequence > sequence && header.position >= head) {
+            let (number, position) = (header.sequence, header.position);
+            let group = format!("group {number} behind position {position} follows group {sequence} and position {head}");
+            self.found.damaged(format!("{}: {group}", place(0)));
+            self.lose();
+        }
+        self.lost = false;
+        if header.kind == GroupKind::Entries && header.sequence > known.sequence && self.indexed.is_none() {
+            self.indexed = Some(self.model.clone());
         }
         self.sequence = header.sequence;
         self.found.head = header.position;
         self.found.groups += 1;
-        self.found.sealed = header.kind == crate::record::GroupKind::Seal;
+        self.found.sealed = header.kind == GroupKind::Seal;
         if header.positions > 0 {
-            self.spots.insert(header.position + 1, spot);
+            self.model.spots.insert(header.position + 1, spot);
         }
         for entry in Entries::of(body) {
             let entry = match entry {
                 Ok(entry) => entry,
-                Err(reason) => return self.damaged(format!("{}: {reason}", place(0))),
+                Err(reason) => {
+                    self.found.damaged(format!("{}: {reason}", place(0)));
+                    self.lose();
+                    break;
+                }
             };
             let offset = GROUP_HEADER as u32 + entry.offset;
             if let Err(reason) = self.entry(spot, &entry) {
-                self.damaged(format!("{}: {reason}", place(offset)));
+                self.found.damaged(format!("{}: {reason}", place(offset)));
             }
         }
-        if self.found.head != header.position + u64::from(header.positions) {
-            self.damaged(format!("{}: the group holds another number of positions than it says", place(0)));
-            self.found.head = header.position + u64::from(header.positions);
+        let head = header.position + u64::from(header.positions);
+        if std::mem::replace(&mut self.found.head, head) != head {
+            self.found.damaged(format!("{}: the group holds another number of positions than it says", place(0)));
         }
     }
 
     fn entry(&mut self, spot: Spot, entry: &RawEntry) -> Result<(), String> {
         let place = Place { segment: spot.segment, offset: spot.offset + GROUP_HEADER as u32 + entry.offset, len: entry.len };
+        let model = &mut self.model;
         match read_entry(&entry.content, &mut self.texts)? {
-            Entry::Commit(commit) => self.commit(&commit, place),
+            Entry::Commit(commit) => return self.commit(&commit, place),
             Entry::Checkpoint { consumer, position } => {
                 if position > self.found.head {
                     return Err(format!("the checkpoint of {consumer:?} is ahead of the log"));
                 }
-                self.checkpoints.insert(consumer, position);
-                Ok(())
+                model.checkpoints.insert(consumer, position);
             }
-            Entry::Forget { consumer } => {
-                self.checkpoints.remove(&consumer);
-                Ok(())
-            }
+            Entry::Forget { consumer } => drop(model.checkpoints.remove(&consumer)),
             Entry::Delete { stream, revision } => {
-                self.streams.entry(stream).or_default().0.deleted = revision;
-                Ok(())
+                let (head, _) = model.streams.entry(stream.clone()).or_default();
+                head.deleted = revision;
+                if !model.gaps && revision > head.revision {
+                    return Err(format!("{stream} is deleted up to revision {revision}, and ends with {}", head.revision));
+                }
             }
             Entry::Erase { stream, revision, position } => {
                 let head = Head { revision, position, erased: true, ..Head::default() };
-                self.streams.insert(stream, (head, Vec::new()));
-                Ok(())
+                let erased = model.streams.insert(stream.clone(), (head, Vec::new()));
+                // A compaction may have emptied the last commits of the stream.
+                if erased.is_some_and(|(before, _)| before.revision > revision || before.position > position) {
+                    return Err(format!("{stream} is erased at revision {revision}, and was further"));
+                }
             }
-            Entry::Blank { positions, .. } => {
+            Entry::Blank { positions, kind, shapes } => {
                 self.found.head += u64::from(positions);
-                Ok(())
+                let shape = |(name, version)| EventType { kind: kind.clone(), name, version };
+                model.types.extend(shapes.into_iter().map(shape));
             }
         }
+        Ok(())
     }
 
     fn commit(&mut self, commit: &RecordedCommit, place: Place) -> Result<(), String> {
         let places = u64::from(commit.places());
         self.found.head += places;
         self.found.commits += 1;
-        let (head, commits) = self.streams.entry(commit.stream.clone()).or_default();
+        let gaps = self.model.gaps;
+        let (head, commits) = self.model.streams.entry(commit.stream.clone()).or_default();
         let revision = head.revision + places;
         let position = if places > 0 { self.found.head } else { head.position };
         let follows = (commit.revision, commit.position) == (revision, position) && !head.erased;
-        // Behind damage, the stream's first commit that is found is taken as it is.
-        let known = head.commits > 0 || self.found.damage.is_empty();
+        // Behind what is lost, the stream's first commit that is found is taken as it is.
+        let known = head.commits > 0 || !gaps;
         head.revision = commit.revision;
         head.position = commit.position;
         head.commits += 1;
         let mut events = 0;
         match &commit.body {
-            Body::Events(all) => events = all.len() as u32,
+            Body::Events(all) => {
+                events = all.len() as u32;
+                let kind = commit.stream.shared_kind();
+                let shape = |(name, version)| EventType { kind: kind.clone(), name, version };
+                self.model.types.extend(all.iter().map(|event| shape((event.name.clone(), event.version))));
+            }
             Body::State(_) => head.state = Some(place),
         }
         self.found.events += u64::from(events);
@@ -223,114 +364,14 @@ impl Check {
         Err(format!("{stream} is at revision {actual} and position {} instead of {revision} and {position}", commit.position))
     }
 
-    /// Compares a copy of the index with the log.
-    fn index(&mut self, folder: &Folder) {
-        let copy = std::env::temp_dir().join(format!("ego-sled-verify-{}-{:x}", std::process::id(), folder.store));
-        let compared = copy_folder(&folder.index(), &copy)
-            .map_err(|error| error.to_string())
-            .and_then(|()| Engine::open(&copy, 16 << 20))
-            .and_then(|engine| Index::open(engine, folder.store))
-            .and_then(|index| self.compare(&index).map_err(|error| error.to_string()));
-        if let Err(reason) = compared {
-            self.damaged(format!("{}: {reason}; it is rebuilt when the store is opened", folder.index().display()));
+    fn index(&mut self, folder: &Folder, log: &Log, index: &IndexCopy) {
+        let known = index.meta();
+        self.found.index_behind = self.sequence.saturating_sub(known.sequence + u64::from(self.found.sealed));
+        let lacks = if self.found.sealed { self.found.index_behind } else { 0 };
+        let mut tell = |what: &str| self.found.damaged(format!("{}: {what}", folder.index().display()));
+        if lacks > 0 {
+            tell(&format!("it lacks the last {lacks} groups of a store that was closed; opening applies them"));
         }
-        if let Err(error) = fs::remove_dir_all(&copy) {
-            tracing::warn!(%error, copy = %copy.display(), "the copy of the index was left behind");
-        }
-    }
-
-    fn compare(&mut self, index: &Index) -> Result<(), StoreError> {
-        let meta = index.meta();
-        self.found.index_behind = self.sequence.saturating_sub(meta.sequence + u64::from(self.found.sealed));
-        if meta.sequence > self.sequence {
-            self.damaged(format!("the log ends with group {}, the index knows group {}", self.sequence, meta.sequence));
-        }
-        if self.found.sealed && self.found.index_behind > 0 {
-            let behind = self.found.index_behind;
-            self.damaged(format!("the index lacks {behind} groups of a store that was closed; opening applies them"));
-        }
-        if self.found.index_behind > 0 || !self.found.damage.is_empty() {
-            return Ok(());
-        }
-        let mut wrong = Vec::new();
-        let mut streams = 0;
-        let prefix = key::streams_of(None);
-        index.table().scan(&prefix, key::behind(&prefix).as_deref(), false, |key, value| {
-            let stream = key::stream_of(key).ok_or_else(|| index.table().unreadable())?;
-            let StreamEntry { head, recent } = index.value(value)?;
-            let (mut commits, chunks) = (Vec::new(), key::chunks(&stream));
-            index.table().scan(&chunks, key::behind(&chunks).as_deref(), false, |_, value| {
-                commits.extend(index.value::<Chunk>(value)?.commits);
-                Ok(true)
-            })?;
-            commits.extend(recent);
-            if self.streams.get(&stream).is_none_or(|(known, all)| (known, all) != (&head, &commits)) {
-                wrong.push(format!("the index is wrong about {stream}"));
-            }
-            streams += 1;
-            Ok(true)
-        })?;
-        if streams != self.streams.len() {
-            wrong.push(format!("the index knows {streams} streams, the log {}", self.streams.len()));
-        }
-        let mut checkpoints = BTreeMap::new();
-        index.table().scan(b"k", Some(b"l"), false, |key, value| {
-            let consumer = key::consumer_of(key).ok_or_else(|| index.table().unreadable())?;
-            checkpoints.insert(consumer.to_owned(), index.value(value)?);
-            Ok(true)
-        })?;
-        if checkpoints != self.checkpoints {
-            wrong.push("the index is wrong about the checkpoints".to_owned());
-        }
-        index.table().scan(b"p", Some(b"q"), false, |key, value| {
-            let position = key.get(1..).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes);
-            if self.spots.get(&position) != Some(&index.value(value)?) {
-                wrong.push(format!("the index is wrong about position {position}"));
-            }
-            Ok(true)
-        })?;
-        wrong.into_iter().for_each(|what| self.damaged(what));
-        Ok(())
-    }
-}
-
-fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
-        if path.is_dir() {
-            copy_folder(&path, &to.join(name))?;
-        } else {
-            fs::copy(&path, to.join(name))?;
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::SledStore;
-    use crate::tail::{Layer, LayerStream, Reach};
-
-    #[test]
-    fn an_index_that_is_whole_and_wrong_is_found() {
-        let folder = tempfile::tempdir().unwrap();
-        drop(SledStore::options(folder.path()).segment_bytes(4096).open().unwrap());
-        assert_eq!(verify(folder.path()).unwrap().damage, Vec::<String>::new());
-        let store = Folder::existing(&RealDisk, folder.path()).unwrap().store;
-        let reach = Reach { sequence: 0, position: 0, spot: Spot::first(1) };
-        let mut wrong = [Layer::default(), Layer::default(), Layer::default()];
-        let head = Head { revision: 4, position: 4, ..Head::default() };
-        wrong[0].streams.insert(StreamId::new("a", "b").unwrap(), LayerStream { head, ..LayerStream::default() });
-        wrong[1].checkpoints.insert("c".to_owned(), Some(0));
-        wrong[2].marks.push((9, Spot::first(2)));
-        for (layer, about) in wrong.iter_mut().zip(["a/b", "checkpoints", "position 9"]) {
-            layer.reach = Some(reach);
-            let engine = Engine::open(&folder.path().join("index"), 1 << 20).unwrap();
-            Index::open(engine, store).unwrap().apply(layer).unwrap();
-            let damage = verify(folder.path()).unwrap().damage;
-            assert!(damage.iter().any(|damage| damage.contains(about)), "{damage:?}");
-        }
+        compare::compare(index, log, self.indexed.as_ref().unwrap_or(&self.model), &mut tell);
     }
 }

@@ -23,20 +23,20 @@ pub fn index(schemas: &'static [EventSchema], stored: Stored<'_>) -> usize {
 
 /// How a payload is written and read. The bounds stand on [`payload`] alone, so that a type that lacks them makes one error.
 pub struct Payload<T> {
-    encode: fn(&AnyCodec, &T) -> Result<Vec<u8>, CodecError>,
+    encode: fn(&AnyCodec, &T, &mut Vec<u8>) -> Result<(), CodecError>,
     decode: fn(&AnyCodec, &[u8]) -> Result<T, CodecError>,
 }
 
 /// The way of a payload.
 #[must_use]
 pub const fn payload<T: Storable>() -> Payload<T> {
-    Payload { encode: AnyCodec::encode, decode: AnyCodec::decode }
+    Payload { encode: AnyCodec::encode_into, decode: AnyCodec::decode }
 }
 
 impl<T> Payload<T> {
-    /// The payload's bytes.
-    pub fn encode(&self, codec: &AnyCodec, payload: &T) -> Result<Vec<u8>, CodecError> {
-        (self.encode)(codec, payload)
+    /// Adds the payload's bytes.
+    pub fn encode(&self, codec: &AnyCodec, payload: &T, bytes: &mut Vec<u8>) -> Result<(), CodecError> {
+        (self.encode)(codec, payload, bytes)
     }
 
     /// The payload.
@@ -47,20 +47,20 @@ impl<T> Payload<T> {
 
 /// How a variant without a payload is written and read, through serde of its enum.
 pub struct Inline<E> {
-    encode: fn(&AnyCodec, &E) -> Result<Vec<u8>, CodecError>,
+    encode: fn(&AnyCodec, &E, &mut Vec<u8>) -> Result<(), CodecError>,
     decode: fn(&AnyCodec, &[u8], u32) -> Result<E, CodecError>,
 }
 
 /// The way of the variants of an enum.
 #[must_use]
 pub const fn inline<E: Storable>() -> Inline<E> {
-    Inline { encode: AnyCodec::encode_variant, decode: AnyCodec::decode_variant }
+    Inline { encode: AnyCodec::encode_variant_into, decode: AnyCodec::decode_variant }
 }
 
 impl<E> Inline<E> {
-    /// The bytes of the event's content.
-    pub fn encode(&self, codec: &AnyCodec, event: &E) -> Result<Vec<u8>, CodecError> {
-        (self.encode)(codec, event)
+    /// Adds the bytes of the event's content.
+    pub fn encode(&self, codec: &AnyCodec, event: &E, bytes: &mut Vec<u8>) -> Result<(), CodecError> {
+        (self.encode)(codec, event, bytes)
     }
 
     /// The event whose variant stands at this place.

@@ -17,10 +17,10 @@ use syn::spanned::Spanned;
 ///     fn schema(&self) -> &'static EventSchema {
 ///         entry(Self::SCHEMAS, match self { Self::Opened(..) => 0, Self::Deposited { .. } => 1 })
 ///     }
-///     fn encode(&self, codec: &AnyCodec) -> Result<Vec<u8>, CodecError> {
+///     fn encode_into(&self, codec: &AnyCodec, bytes: &mut Vec<u8>) -> Result<(), CodecError> {
 ///         match self {
-///             Self::Opened(payload) => payload::<Opened>().encode(codec, payload),
-///             Self::Deposited { .. } => inline::<Self>().encode(codec, self),
+///             Self::Opened(payload) => payload::<Opened>().encode(codec, payload, bytes),
+///             Self::Deposited { .. } => inline::<Self>().encode(codec, self, bytes),
 ///         }
 ///     }
 ///     fn decode(stored: Stored<'_>, codec: &AnyCodec, events: &mut Vec<Self>) -> Result<(), DecodeError> {
@@ -53,10 +53,11 @@ pub(super) fn expand(events: &Events<'_>) -> TokenStream {
             #krate::__private::entry(<Self as #krate::model::Event>::SCHEMAS, match #this { #(#places)* })
         }
 
-        fn encode(
+        fn encode_into(
             &self,
             codec: &#krate::__private::AnyCodec,
-        ) -> ::core::result::Result<::std::vec::Vec<u8>, #krate::__private::CodecError> {
+            bytes: &mut ::std::vec::Vec<u8>,
+        ) -> ::core::result::Result<(), #krate::__private::CodecError> {
             match #this { #(#encoders)* }
         }
 
@@ -85,10 +86,11 @@ pub(super) fn fallback(events: &Events<'_>, errors: TokenStream) -> TokenStream 
         fn schema(&self) -> &'static #krate::model::EventSchema {
             loop {}
         }
-        fn encode(
+        fn encode_into(
             &self,
             _: &#krate::__private::AnyCodec,
-        ) -> ::core::result::Result<::std::vec::Vec<u8>, #krate::__private::CodecError> {
+            _: &mut ::std::vec::Vec<u8>,
+        ) -> ::core::result::Result<(), #krate::__private::CodecError> {
             loop {}
         }
         fn decode(
@@ -144,8 +146,8 @@ fn schema(events: &Events<'_>, variant: &Variant<'_>) -> TokenStream {
 fn encoder(events: &Events<'_>, Variant { ident, shape, .. }: &Variant<'_>) -> TokenStream {
     let content = content(events, shape);
     match shape {
-        Shape::Payload { .. } => code!(Self::#ident(payload) => #content.encode(codec, payload),),
-        _ => code!(Self::#ident { .. } => #content.encode(codec, self),),
+        Shape::Payload { .. } => code!(Self::#ident(payload) => #content.encode(codec, payload, bytes),),
+        _ => code!(Self::#ident { .. } => #content.encode(codec, self, bytes),),
     }
 }
 

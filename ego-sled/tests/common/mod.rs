@@ -5,8 +5,10 @@ use bytes::Bytes;
 use ego::message::{CommandId, Expected, Metadata, Position, Revision, StreamId};
 use ego::store::{Body, Commit, Direction, Filter, NewEvent, NewState, RecordedEvent, Store, StoreError, Verdict};
 use ego_sled::{Options, SledStore};
+use std::collections::BTreeMap;
+use std::fs;
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub const SMALL_SEGMENT: u64 = 4096;
@@ -137,4 +139,78 @@ pub async fn everything(store: &dyn Store, streams: &[StreamId], commands: &[Str
         }
     }
     Ok(text)
+}
+
+/// Every file of a folder, and the folders in it, with their content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Files(pub BTreeMap<PathBuf, Option<Vec<u8>>>);
+
+impl Files {
+    pub fn of(folder: &Path) -> Self {
+        let mut files = BTreeMap::new();
+        gather(folder, Path::new(""), &mut files);
+        Self(files)
+    }
+
+    /// The content of a file.
+    pub fn get(&self, name: &str) -> &Vec<u8> {
+        self.0[Path::new(name)].as_ref().unwrap()
+    }
+
+    /// The newest segment that holds something.
+    pub fn last_segment(&self) -> String {
+        let used = |bytes: &Option<Vec<u8>>| bytes.as_ref().is_some_and(|bytes| !groups(bytes).is_empty());
+        let last = self.0.iter().rfind(|(name, bytes)| name.starts_with("log") && used(bytes));
+        last.unwrap().0.to_str().unwrap().to_owned()
+    }
+
+    /// Leaves out a file or folder.
+    pub fn without(mut self, name: &str) -> Self {
+        self.0.retain(|path, _| !path.starts_with(name));
+        self
+    }
+
+    pub fn with(mut self, name: &str, bytes: Vec<u8>) -> Self {
+        self.0.insert(name.into(), Some(bytes));
+        self
+    }
+
+    /// Makes the folder hold these files and no others; what is as it should be is left alone.
+    pub fn put(&self, folder: &Path) {
+        let before = Self::of(folder);
+        for (name, bytes) in before.0.iter().rev().filter(|(name, _)| !self.0.contains_key(*name)) {
+            let path = folder.join(name);
+            if bytes.is_some() { fs::remove_file(path).unwrap() } else { fs::remove_dir(path).unwrap() }
+        }
+        for (name, bytes) in self.0.iter().filter(|(name, bytes)| before.0.get(*name) != Some(*bytes)) {
+            match bytes {
+                Some(bytes) => fs::write(folder.join(name), bytes).unwrap(),
+                None => fs::create_dir(folder.join(name)).unwrap(),
+            }
+        }
+    }
+}
+
+fn gather(folder: &Path, name: &Path, files: &mut BTreeMap<PathBuf, Option<Vec<u8>>>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let (path, name) = entry.map(|entry| (entry.path(), name.join(entry.file_name()))).unwrap();
+        if path.is_dir() {
+            files.insert(name.clone(), None);
+            gather(&path, &name, files);
+        } else {
+            files.insert(name, Some(fs::read(path).unwrap()));
+        }
+    }
+}
+
+/// Where the groups of a segment begin and end, by their headers.
+pub fn groups(bytes: &[u8]) -> Vec<(usize, usize)> {
+    let (mut found, mut at) = (Vec::new(), 64);
+    while bytes.get(at..at + 4) == Some(b"egoG") {
+        let len = u32::from_le_bytes(bytes[at + 44..at + 48].try_into().unwrap()) as usize;
+        let end = at + (56 + len).next_multiple_of(8);
+        found.push((at, end));
+        at = end;
+    }
+    found
 }

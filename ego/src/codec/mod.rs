@@ -100,6 +100,17 @@ impl AnyCodec {
         }
     }
 
+    /// Adds the bytes of a value to `bytes`.
+    ///
+    /// # Errors
+    /// As [`Codec::encode`]; a part of them may have been added then.
+    pub fn encode_into<T: Serialize>(&self, value: &T, bytes: &mut Vec<u8>) -> Result<(), CodecError> {
+        match &self.0 {
+            Choice::Json => serde_json::to_writer(bytes, value).map_err(CodecError::new),
+            Choice::Other(codec) => codec.encode(value).map(|encoded| bytes.extend(encoded)),
+        }
+    }
+
     /// The value that the bytes stand for.
     ///
     /// # Errors
@@ -111,16 +122,16 @@ impl AnyCodec {
         }
     }
 
-    /// The bytes of an enum's value without the variant's name: the content of a struct-like variant is a map, of a unit variant an
+    /// Adds the bytes of an enum's value without the variant's name: the content of a struct-like variant is a map, of a unit variant an
     /// empty map, of a tuple variant with one field that field.
     ///
     /// # Errors
     /// As [`Codec::encode`], and for a value that does not serialize as a variant of an enum.
-    pub fn encode_variant<T: Serialize>(&self, value: &T) -> Result<Vec<u8>, CodecError> {
-        self.encode(&variant::Content(value))
+    pub fn encode_variant_into<T: Serialize>(&self, value: &T, bytes: &mut Vec<u8>) -> Result<(), CodecError> {
+        self.encode_into(&variant::Content(value), bytes)
     }
 
-    /// The value of an enum's variant, from what [`encode_variant`](Self::encode_variant) wrote. `index` counts the variants as they
+    /// The value of an enum's variant, from what [`encode_variant_into`](Self::encode_variant_into) wrote. `index` counts the variants as they
     /// are declared, from 0.
     ///
     /// # Errors
@@ -182,6 +193,11 @@ mod tests {
         Closed,
     }
 
+    fn content<T: Serialize>(codec: &AnyCodec, value: &T) -> Result<Vec<u8>, CodecError> {
+        let mut bytes = Vec::new();
+        codec.encode_variant_into(value, &mut bytes).map(|()| bytes)
+    }
+
     fn both(test: impl Fn(AnyCodec)) {
         test(AnyCodec::default());
         test(AnyCodec::new(Foreign));
@@ -195,7 +211,7 @@ mod tests {
                 (1, Change::Moved(vec![1, 2]), "[1,2]"),
                 (2, Change::Closed, "{}"),
             ] {
-                assert_eq!(codec.encode_variant(&value), Ok(bytes.as_bytes().to_vec()));
+                assert_eq!(content(&codec, &value), Ok(bytes.as_bytes().to_vec()));
                 assert_eq!(codec.decode_variant::<Change>(bytes.as_bytes(), index), Ok(value));
             }
         });
@@ -215,7 +231,7 @@ mod tests {
         }
         both(|codec| {
             for (index, value) in [(0, Booking::Credited { by: 1 }), (1, Booking::Debited { by: 1 })] {
-                let bytes = codec.encode_variant(&value).unwrap();
+                let bytes = content(&codec, &value).unwrap();
                 assert_eq!(codec.decode_variant::<Booking>(&bytes, index), Ok(value));
             }
         });
@@ -242,6 +258,6 @@ mod tests {
 
     #[test]
     fn what_is_no_enum_has_no_variant() {
-        both(|codec| assert!(codec.encode_variant(&5u32).is_err()));
+        both(|codec| assert!(content(&codec, &5u32).is_err()));
     }
 }

@@ -32,11 +32,13 @@ pub(super) struct Core<A> {
 }
 
 /// What the one who runs an aggregate holds.
-pub(super) struct Seat<A> {
+pub(super) struct Seat<A: Aggregate> {
     /// `None` while the aggregate is not loaded.
     pub(super) core: Option<Box<Core<A>>>,
     /// Of the core, or of the one before it while that has commits under way.
     pub(super) lineage: Arc<Lineage>,
+    /// Empty; kept so that not every decision needs a new one.
+    pub(super) events: Vec<A::Event>,
     /// How many commands have had their turn.
     turns: u64,
 }
@@ -45,9 +47,9 @@ pub(super) struct Seat<A> {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Turn(u64);
 
-impl<A> Seat<A> {
+impl<A: Aggregate> Seat<A> {
     fn new() -> Self {
-        Self { core: None, lineage: Lineage::at(None), turns: 0 }
+        Self { core: None, lineage: Lineage::at(None), events: Vec::new(), turns: 0 }
     }
 
     /// Forgets the state, which is not the recorded one.
@@ -74,6 +76,8 @@ pub(super) struct Cell<A: Aggregate> {
 struct Inner<A: Aggregate> {
     /// `None` while somebody runs the aggregate.
     seat: Option<Seat<A>>,
+    /// Whether who runs it is about to be done: it does not wait for anything.
+    briefly: bool,
     queue: VecDeque<Box<dyn Job<A>>>,
     /// Commands that have to decide again, before those of the queue and in their order. They gave their slot back.
     again: BTreeMap<Turn, Box<dyn Job<A>>>,
@@ -85,20 +89,50 @@ impl<A: Aggregate> Cell<A> {
     /// How many commands one poll may run before it lets others have their turn.
     const TURNS: u32 = 32;
 
+    /// How often a sender looks again whether an aggregate that is taken briefly is free: about as long as a command takes.
+    const LOOKS: u32 = 40;
+
     pub(super) fn new(stream: StreamId, shared: Arc<Shared>) -> Arc<Self> {
         let seat = Seat::new();
         Arc::new(Self {
             stream,
             slots: Semaphore::new(shared.limits.mailbox),
-            last_used: AtomicU64::new(shared.uptime()),
+            last_used: AtomicU64::new(0),
             shared,
-            inner: Mutex::new(Inner { seat: Some(seat), queue: VecDeque::new(), again: BTreeMap::new(), retired: false }),
+            inner: Mutex::new(Inner {
+                seat: Some(seat),
+                briefly: false,
+                queue: VecDeque::new(),
+                again: BTreeMap::new(),
+                retired: false,
+            }),
         })
+    }
+
+    /// Takes the aggregate for something that waits for nothing, if it is free and nothing is queued.
+    pub(super) fn sit(self: &Arc<Self>) -> Option<Sitting<'_, A>> {
+        for _ in 0..Self::LOOKS {
+            let mut inner = self.inner.lock();
+            if inner.retired || !inner.queue.is_empty() || !inner.again.is_empty() {
+                return None;
+            }
+            if let Some(seat) = inner.seat.take() {
+                inner.briefly = true;
+                return Some(Sitting { cell: self, seat: Some(seat) });
+            }
+            if !inner.briefly {
+                return None;
+            }
+            drop(inner);
+            for _ in 0..8 {
+                std::hint::spin_loop();
+            }
+        }
+        None
     }
 
     /// Queues a command, and runs the aggregate if nobody does. A retired cell gives the command back.
     pub(super) fn submit(self: &Arc<Self>, job: Box<dyn Job<A>>) -> Result<(), Box<dyn Job<A>>> {
-        self.touch();
         let mut inner = self.inner.lock();
         if inner.retired {
             return Err(job);
@@ -118,8 +152,12 @@ impl<A: Aggregate> Cell<A> {
     fn run_if_free(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner<A>>) {
         if let Some(seat) = inner.seat.take() {
             drop(inner);
-            drive(&self.shared.runtime, Run { cell: Arc::clone(self), seat: Some(seat) }.run());
+            self.run(seat);
         }
+    }
+
+    fn run(self: &Arc<Self>, seat: Seat<A>) {
+        drive(&self.shared.runtime, Run { cell: Arc::clone(self), seat: Some(seat) }.run());
     }
 
     /// How many commands wait for their turn.
@@ -128,9 +166,9 @@ impl<A: Aggregate> Cell<A> {
         inner.queue.len() + inner.again.len()
     }
 
-    /// Counts as used now.
-    pub(super) fn touch(&self) {
-        self.last_used.store(self.shared.uptime(), Ordering::Relaxed);
+    /// Counts as used at this time, in milliseconds since the engine's start.
+    pub(super) fn touch(&self, uptime: u64) {
+        self.last_used.store(uptime, Ordering::Relaxed);
     }
 
     /// Whether no command came since then.
@@ -155,6 +193,45 @@ impl<A: Aggregate> Cell<A> {
     }
 }
 
+/// Somebody who runs an aggregate for one command that waits for nothing.
+pub(super) struct Sitting<'c, A: Aggregate> {
+    cell: &'c Arc<Cell<A>>,
+    /// `None` only at the end.
+    seat: Option<Seat<A>>,
+}
+
+impl<A: Aggregate> Sitting<'_, A> {
+    pub(super) fn seat(&mut self) -> Option<&mut Seat<A>> {
+        self.seat.as_mut()
+    }
+
+    /// Goes on with what has to wait after all, before anybody else has a turn.
+    pub(super) fn stay(mut self, job: Box<dyn Job<A>>) {
+        if let Some(seat) = self.seat.take() {
+            self.cell.inner.lock().briefly = false;
+            let mut run = Run { cell: Arc::clone(self.cell), seat: Some(seat) };
+            drive(&self.cell.shared.runtime, async move {
+                run.turn(job).await;
+                run.run().await;
+            });
+        }
+    }
+}
+
+impl<A: Aggregate> Drop for Sitting<'_, A> {
+    fn drop(&mut self) {
+        let Some(seat) = self.seat.take() else { return };
+        let mut inner = self.cell.inner.lock();
+        inner.briefly = false;
+        if inner.queue.is_empty() && inner.again.is_empty() {
+            inner.seat = Some(seat);
+        } else {
+            drop(inner);
+            self.cell.run(seat);
+        }
+    }
+}
+
 /// Somebody who runs an aggregate until nothing waits.
 struct Run<A: Aggregate> {
     cell: Arc<Cell<A>>,
@@ -176,18 +253,24 @@ impl<A: Aggregate> Run<A> {
                     return;
                 }
             };
-            let Self { cell, seat } = &mut self;
-            if let Some(seat) = seat
-                && let Err(panic) = AssertUnwindSafe(job.run(cell, seat)).catch_unwind().await
-            {
-                // What a handler or an applier may do is caught where it is called; this is the last net.
-                tracing::error!(stream = %cell.stream, message = &*panic_message(&*panic), "a command panicked outside of its handler");
-                seat.lineage.settle().await;
-                seat.reset();
-            }
+            self.turn(job).await;
             if turns % Cell::<A>::TURNS == 0 {
                 tokio::task::yield_now().await;
             }
+        }
+    }
+}
+
+impl<A: Aggregate> Run<A> {
+    async fn turn(&mut self, job: Box<dyn Job<A>>) {
+        let Self { cell, seat } = self;
+        if let Some(seat) = seat
+            && let Err(panic) = AssertUnwindSafe(job.run(cell, seat)).catch_unwind().await
+        {
+            // What a handler or an applier may do is caught where it is called; this is the last net.
+            tracing::error!(stream = %cell.stream, message = &*panic_message(&*panic), "a command panicked outside of its handler");
+            seat.lineage.settle().await;
+            seat.reset();
         }
     }
 }

@@ -11,8 +11,10 @@ use super::error::panic_message;
 use crate::message::{CommandId, Position};
 use crate::store::{AnyStore, Commit, Refusal, Store, StoreError, Verdict};
 use futures_util::FutureExt;
+use hashbrown::HashSet;
 use parking_lot::Mutex;
-use std::collections::{HashSet, VecDeque};
+use std::any::Any;
+use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -40,6 +42,11 @@ impl Lineage {
 
     pub(super) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Acquire)
+    }
+
+    /// A commit was recorded up to this position.
+    pub(super) fn advance(&self, position: Option<Position>) {
+        self.position.store(position.map_or(0, Position::get), Ordering::Release);
     }
 
     pub(super) fn position(&self) -> Option<Position> {
@@ -120,11 +127,24 @@ impl Committer {
 
     /// Waits until there is room for so many bytes (I12). A commit larger than all the room waits for all of it.
     pub(super) async fn reserve(&self, bytes: usize) -> Room {
-        let cost = u32::try_from((bytes + Self::OVERHEAD).min(self.room_size)).unwrap_or(u32::MAX);
+        let cost = self.cost(bytes);
         if let Ok(permit) = self.room.acquire_many(cost).await {
             permit.forget();
         }
         Room(cost)
+    }
+
+    /// The same if there is room now.
+    pub(super) fn try_reserve(&self, bytes: usize) -> Option<Room> {
+        let cost = self.cost(bytes);
+        self.room.try_acquire_many(cost).ok().map(|permit| {
+            permit.forget();
+            Room(cost)
+        })
+    }
+
+    fn cost(&self, bytes: usize) -> u32 {
+        u32::try_from((bytes + Self::OVERHEAD).min(self.room_size)).unwrap_or(u32::MAX)
     }
 
     /// Gives room back that was not needed after all.
@@ -134,8 +154,8 @@ impl Committer {
 
     /// Takes an entry; the answer comes after those of all entries before it.
     ///
-    /// The caller pushes the entries of one lineage in the order in which they were decided.
-    pub(super) fn push(self: &Arc<Self>, want: Want, lineage: &Arc<Lineage>, Room(cost): Room, answer: Answer) {
+    /// The caller pushes the entries of one lineage in the order in which they were decided, and then lets the pipeline run.
+    pub(super) fn push(self: &Arc<Self>, want: Want, lineage: &Arc<Lineage>, Room(cost): Room, answer: Answer) -> Wake {
         lineage.pending.fetch_add(1, Ordering::AcqRel);
         let id = match &want {
             Want::Record(commit) => Some(commit.metadata.command_id.clone()),
@@ -146,10 +166,9 @@ impl Committer {
         }
         let mut queue = self.queue.lock();
         queue.entries.push_back(Entry { want, lineage: Arc::clone(lineage), id, cost, answer });
-        if !std::mem::replace(&mut queue.running, true) {
-            drop(queue);
-            drive(&self.runtime, Run { committer: Arc::clone(self), finished: false }.run());
-        }
+        let runs = std::mem::replace(&mut queue.running, true);
+        drop(queue);
+        Wake((!runs).then(|| Run { committer: Arc::clone(self), finished: false }))
     }
 
     /// I2, I5: 1. leave out what relies on a commit that was not recorded  2. have the rest recorded and made durable
@@ -185,7 +204,7 @@ impl Committer {
             };
             match &verdict {
                 Ok(Verdict::Committed(committed)) => {
-                    lineage.position.store(committed.position.map_or(0, Position::get), Ordering::Release);
+                    lineage.advance(committed.position);
                 }
                 _ if recording => lineage.broken.store(true, Ordering::Release),
                 _ => {}
@@ -207,7 +226,19 @@ impl Committer {
     async fn append(&self, commits: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
         match AssertUnwindSafe(self.store.append(commits)).catch_unwind().await {
             Ok(verdicts) => verdicts,
-            Err(panic) => Err(broken(format!("it panicked: {}", panic_message(&*panic)))),
+            Err(panic) => Err(store_panicked(&*panic)),
+        }
+    }
+}
+
+/// The pipeline, when nobody runs it.
+#[must_use = "the pipeline stands still until it is run"]
+pub(super) struct Wake(Option<Run>);
+
+impl Wake {
+    pub(super) fn run(self) {
+        if let Some(run) = self.0 {
+            drive(&Arc::clone(&run.committer).runtime, run.run());
         }
     }
 }
@@ -251,6 +282,10 @@ impl Drop for Run {
         drop(queue);
         drop(waiting);
     }
+}
+
+pub(super) fn store_panicked(panic: &(dyn Any + Send)) -> StoreError {
+    broken(format!("it panicked: {}", panic_message(panic)))
 }
 
 /// The store does not keep its contract.

@@ -1,7 +1,7 @@
 //! Why a command had no effect, or why that is not known.
 
 use crate::codec::CodecError;
-use crate::message::{CommandId, Expected, InvalidText, Revision, StreamId};
+use crate::message::{CommandId, Expected, InvalidText, Name, Revision, StreamId};
 use crate::model::DecodeError;
 use crate::store::{Refusal, StoreError};
 use std::sync::Arc;
@@ -66,7 +66,7 @@ pub enum CommandError<E> {
         /// The id.
         command_id: CommandId,
         /// The name of the command that it was recorded for.
-        recorded: Arc<str>,
+        recorded: Name,
     },
     /// The aggregate could not be brought to its last state.
     #[error("{stream} could not be loaded")]

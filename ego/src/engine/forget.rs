@@ -1,8 +1,8 @@
 //! Commands that nobody waits for: bounded, and their failures can be heard.
 
+use super::door::Pass;
 use super::error::panic_message;
 use super::send::Sending;
-use super::shared::Gate;
 use crate::message::CommandId;
 use futures_util::FutureExt;
 use std::fmt;
@@ -67,17 +67,17 @@ impl<R: Send + 'static, E: fmt::Debug + fmt::Display + Send + Sync + 'static> Se
     pub fn and_forget(mut self) -> Result<CommandId, ForgetError> {
         let shared = &self.engine.inner.shared;
         // Taken from here on: `stop` waits for it.
-        let pass = Gate::enter(shared).ok_or(ForgetError::Stopped)?;
+        let pass = Pass::enter(Arc::clone(self.engine.doors.here())).ok_or(ForgetError::Stopped)?;
         let limit = shared.limits.forgotten;
         let permit =
             Arc::clone(&self.engine.inner.forgotten).try_acquire_owned().map_err(|_| ForgetError::Overloaded { limit })?;
         let command_id = match self.options.command_id.take() {
-            Some(id) => CommandId::new(id)?,
+            Some(id) => id?,
             None => shared.ids.next(),
         };
-        (self.options.command_id, self.options.pass) = (Some(command_id.clone().into()), Some(pass));
+        (self.options.command_id, self.options.pass) = (Some(Ok(command_id.clone())), Some(pass));
         let (failures, id, command) = (self.engine.inner.failures.clone(), command_id.clone(), self.command);
-        let outcome = (self.start)(self.options);
+        let outcome = self.start.begin(self.options);
         shared.runtime.spawn(async move {
             let reason = match AssertUnwindSafe(outcome).catch_unwind().await {
                 Ok(Ok(_)) => None,

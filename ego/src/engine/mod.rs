@@ -3,14 +3,17 @@
 //! The way of a command: [`send`](Dispatch::send) → `place` (found or activated) → `cell` (waits its turn) → `job` (decides) →
 //! `committer` (recorded with others, durable) → the answer. Read `cell` and `committer` for what keeps it safe.
 
+mod arena;
 mod cell;
 mod committer;
+mod door;
 mod drive;
 mod error;
 mod forget;
 mod job;
 mod limits;
 mod linked;
+mod order;
 mod passivate;
 mod place;
 mod read;
@@ -20,6 +23,8 @@ mod send;
 mod shared;
 mod start;
 mod stop;
+mod straight;
+mod submit;
 mod ticket;
 
 pub use error::{CommandError, RecoveryError, UnknownTarget};
@@ -35,6 +40,8 @@ pub use stop::StopError;
 use crate::message::StreamId;
 use crate::model::Aggregate;
 use crate::store::AnyStore;
+use door::Doors;
+use futures_util::future::BoxFuture;
 use linked::Kind;
 use place::{AnyPlace, Place};
 use shared::Shared;
@@ -59,6 +66,7 @@ use tokio::sync::{Semaphore, broadcast};
 #[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
+    doors: Doors,
 }
 
 struct Inner {
@@ -107,7 +115,7 @@ impl Engine {
                 },
             },
         };
-        Sending::new(self, "", Box::new(move |_| Box::pin(async move { Err(unknown.into()) })))
+        Sending::new(self, "", Box::new(|_| Box::pin(async { Err(unknown.into()) }) as BoxFuture<'static, _>))
     }
 
     /// Hears of the failures of commands that nobody waits for, from now on.
@@ -141,9 +149,11 @@ impl Engine {
     pub fn store(&self) -> &AnyStore {
         &self.inner.shared.store
     }
+}
 
-    fn place<A: Aggregate>(&self) -> Option<Arc<Place<A>>> {
-        let place: Arc<dyn Any + Send + Sync> = Arc::clone(self.inner.places.get(&TypeId::of::<A>())?) as _;
-        place.downcast().ok()
+impl Inner {
+    fn place<A: Aggregate>(&self) -> Option<&Place<A>> {
+        let place: &dyn Any = &**self.places.get(&TypeId::of::<A>())?;
+        place.downcast_ref()
     }
 }

@@ -3,7 +3,7 @@
 use super::Inner;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 impl Inner {
     /// Looks for idle aggregates now and then, until the engine stops or is dropped.
@@ -24,7 +24,7 @@ async fn passivate(engine: Weak<Inner>, idle: Duration, every: Duration) {
             return;
         }
         let idle = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX);
-        if let Some(unused_since) = engine.shared.uptime().checked_sub(idle) {
+        if let Some(unused_since) = engine.shared.uptime_at(Instant::now()).checked_sub(idle) {
             engine.places.values().for_each(|place| place.sweep(unused_since));
         }
     }

@@ -3,24 +3,21 @@
 use super::cell::Cell;
 use super::error::panic_message;
 use super::shared::Shared;
-use crate::message::{InvalidText, StreamId};
-use crate::model::{Aggregate, Event};
+use crate::message::{InvalidText, Name, StreamId};
+use crate::model::Aggregate;
+use hashbrown::DefaultHashBuilder;
 use lru::LruCache;
 use parking_lot::Mutex;
 use std::any::Any;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 /// The active aggregates of one kind, in shards with a small lock each.
 pub(super) struct Place<A: Aggregate> {
-    kind: Arc<str>,
-    /// The stored names of the events, shared by all of them, in the order of `A::Event::SCHEMAS`.
-    names: Vec<Arc<str>>,
-    command_names: Mutex<Vec<Arc<str>>>,
     shared: Arc<Shared>,
     shards: Box<[Mutex<Shard<A>>]>,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
     shard_limit: usize,
 }
 
@@ -36,33 +33,28 @@ impl<A: Aggregate> Place<A> {
         // Few aggregates are kept in one shard, so that the one that leaves is really the one that was used longest ago.
         let shards = (limit / 128).next_power_of_two().clamp(1, 64);
         Self {
-            kind: A::KIND.into(),
-            names: A::Event::SCHEMAS.iter().map(|schema| schema.name.into()).collect(),
-            command_names: Mutex::default(),
             shards: (0..shards).map(|_| Mutex::new(LruCache::unbounded())).collect(),
-            hasher: RandomState::new(),
+            hasher: DefaultHashBuilder::default(),
             shard_limit: limit.div_ceil(shards),
             shared,
         }
     }
 
-    pub(super) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
+    pub(super) fn stream(id: &str) -> Result<StreamId, InvalidText> {
+        StreamId::new(Name::fixed(A::KIND), id)
     }
 
-    pub(super) fn stream(&self, id: &str) -> Result<StreamId, InvalidText> {
-        StreamId::new(Arc::clone(&self.kind), id)
-    }
-
-    /// The aggregate with this id, active from now on.
-    pub(super) fn cell(&self, id: &str) -> Result<Arc<Cell<A>>, InvalidText> {
+    /// The aggregate with this id, active from now on, and used at this time.
+    pub(super) fn cell(&self, id: &str, uptime: u64) -> Result<Arc<Cell<A>>, InvalidText> {
         // Before the lock, so that it is dropped behind it.
         let mut leaving = Leaving(Vec::new());
         let mut shard = self.shard(id).lock();
         if let Some(cell) = shard.get(id) {
+            cell.touch(uptime);
             return Ok(Arc::clone(cell));
         }
-        let cell = Cell::new(self.stream(id)?, Arc::clone(&self.shared));
+        let cell = Cell::new(Self::stream(id)?, Arc::clone(&self.shared));
+        cell.touch(uptime);
         shard.put(id.into(), Arc::clone(&cell));
         // Never the new one, which stands first.
         for _ in 0..Self::LOOKS.min(shard.len() - 1) {
@@ -74,7 +66,7 @@ impl<A: Aggregate> Place<A> {
                 leaving.0.push(oldest);
             } else {
                 // Busy, so it counts as used just now: the next look finds those behind it.
-                oldest.touch();
+                oldest.touch(uptime);
                 shard.put(id, oldest);
             }
         }
@@ -85,22 +77,6 @@ impl<A: Aggregate> Place<A> {
         // The number of shards is a power of two.
         let index = usize::try_from(self.hasher.hash_one(id)).unwrap_or(usize::MAX) & (self.shards.len() - 1);
         &self.shards[index]
-    }
-
-    /// The stored name of an event, without a copy.
-    pub(super) fn event_name(&self, name: &'static str) -> Arc<str> {
-        self.names.iter().find(|known| &***known == name).map_or_else(|| name.into(), Arc::clone)
-    }
-
-    /// The name of a command, without a copy after the first.
-    pub(super) fn command_name(&self, name: &'static str) -> Arc<str> {
-        let mut names = self.command_names.lock();
-        if let Some(known) = names.iter().find(|known| &***known == name) {
-            return Arc::clone(known);
-        }
-        let name: Arc<str> = name.into();
-        names.push(Arc::clone(&name));
-        name
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::Engine;
 use super::error::{RecoveryError, UnknownTarget};
+use super::place::Place;
 use super::recover::{decode, recover_apart};
 use super::shared::Shared;
-use crate::message::{InvalidText, Metadata, Position, Revision, StreamId};
+use crate::message::{InvalidText, Metadata, Name, Position, Revision, StreamId};
 use crate::model::{Aggregate, DecodeError, Stored};
 use crate::store::{Direction, Page, RecordedEvent, Store, StoreError};
 use std::collections::VecDeque;
@@ -51,7 +52,7 @@ pub struct Recorded<E> {
     /// Its place in the log.
     pub position: Position,
     /// The name that it was stored under.
-    pub name: Arc<str>,
+    pub name: Name,
     /// The metadata of its command.
     pub metadata: Arc<Metadata>,
 }
@@ -149,7 +150,7 @@ impl Engine {
                 events,
                 revision: event.revision,
                 position: event.position,
-                name: Arc::clone(&event.name),
+                name: event.name.clone(),
                 metadata: Arc::clone(&event.metadata),
             })
         };
@@ -193,8 +194,8 @@ impl Engine {
     }
 
     fn stream<A: Aggregate>(&self, id: &str) -> Result<StreamId, ReadError> {
-        let place = self.place::<A>().ok_or(UnknownTarget::Aggregate { aggregate: std::any::type_name::<A>() })?;
-        Ok(place.stream(id)?)
+        self.inner.place::<A>().ok_or(UnknownTarget::Aggregate { aggregate: std::any::type_name::<A>() })?;
+        Ok(Place::<A>::stream(id)?)
     }
 
     fn history_of<T>(&self, stream: StreamId, read: ReadOne<T>) -> History<T> {

@@ -1,11 +1,10 @@
 //! Sending a command: what is sent, with which options, and what comes back.
 
-use super::job::{CommandJob, Order, RECORDED_REPLY, panicked};
-use super::place::Place;
-use super::shared::{Gate, Pass, Shared, lost};
-use super::ticket::Ticket;
-use super::{CommandError, Engine, ForgetError, UnknownTarget};
-use crate::message::{CommandId, Expected, MetadataDraft, Position, Revision};
+use super::door::Pass;
+use super::order::{RECORDED_REPLY, panicked};
+use super::submit::Submit;
+use super::{CommandError, Engine, ForgetError};
+use crate::message::{CommandId, Expected, InvalidText, MetadataDraft, Position, Revision};
 use crate::model::{Aggregate, Command, HandledBy, Handles, Rejection};
 use futures_util::future::BoxFuture;
 use std::any::Any;
@@ -14,8 +13,6 @@ use std::future::IntoFuture;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
 
 /// Sends commands to aggregates; in the prelude, so that `engine.send::<Account>(id, command)` works.
 ///
@@ -31,7 +28,7 @@ pub trait Dispatch<C: Command> {
     /// has just recorded.
     fn send<A: Aggregate>(
         &self,
-        id: impl Into<String>,
+        id: impl AsRef<str>,
         command: C,
     ) -> Sending<'_, <C as HandledBy<A>>::Reply, <C as HandledBy<A>>::Error>
     where
@@ -41,7 +38,7 @@ pub trait Dispatch<C: Command> {
     ///
     /// # Errors
     /// [`ForgetError`], as [`Sending::and_forget`].
-    fn send_and_forget<A: Aggregate>(&self, id: impl Into<String>, command: C) -> Result<CommandId, ForgetError>
+    fn send_and_forget<A: Aggregate>(&self, id: impl AsRef<str>, command: C) -> Result<CommandId, ForgetError>
     where
         C: HandledBy<A>,
     {
@@ -52,34 +49,47 @@ pub trait Dispatch<C: Command> {
 impl<C: Command> Dispatch<C> for Engine {
     fn send<A: Aggregate>(
         &self,
-        id: impl Into<String>,
+        id: impl AsRef<str>,
         command: C,
     ) -> Sending<'_, <C as HandledBy<A>>::Reply, <C as HandledBy<A>>::Error>
     where
         C: HandledBy<A>,
     {
-        let (engine, id) = (self.clone(), id.into());
-        let start = move |options| Box::pin(submit::<A, C>(engine, id, command, options)) as BoxFuture<'static, _>;
-        Sending::new(self, C::NAME, Box::new(start))
+        let door = Arc::clone(self.doors.here());
+        Sending::new(self, C::NAME, Box::new(Submit::<A, C>::new(door, id.as_ref(), command)))
     }
 }
 
 /// What a sender asks for besides the command.
 #[derive(Debug, Default)]
 pub(super) struct Options {
-    pub(super) command_id: Option<String>,
+    pub(super) command_id: Option<Result<CommandId, InvalidText>>,
     /// Of a command that was taken before it is polled.
     pub(super) pass: Option<Pass>,
-    expected: Option<Result<Expected, RevisionZero>>,
-    metadata: MetadataDraft,
-    timeout: Option<Duration>,
+    pub(super) expected: Option<Result<Expected, RevisionZero>>,
+    /// Boxed: most commands come without.
+    pub(super) metadata: Option<Box<MetadataDraft>>,
+    pub(super) timeout: Option<Duration>,
 }
 
 /// 0 was given as a revision.
 #[derive(Clone, Copy, Debug)]
-struct RevisionZero;
+pub(super) struct RevisionZero;
 
-type Start<R, E> = Box<dyn FnOnce(Options) -> BoxFuture<'static, Result<Receipt<R>, CommandError<E>>> + Send>;
+/// A command that is ready to be sent.
+pub(super) trait Start<R, E>: Send {
+    /// The future that sends it when it is polled.
+    fn begin(self: Box<Self>, options: Options) -> BoxFuture<'static, Result<Receipt<R>, CommandError<E>>>;
+}
+
+impl<R, E, F> Start<R, E> for F
+where
+    F: FnOnce(Options) -> BoxFuture<'static, Result<Receipt<R>, CommandError<E>>> + Send,
+{
+    fn begin(self: Box<Self>, options: Options) -> BoxFuture<'static, Result<Receipt<R>, CommandError<E>>> {
+        self(options)
+    }
+}
 
 /// A command on its way: set its options, then await it.
 ///
@@ -91,7 +101,7 @@ pub struct Sending<'e, R, E> {
     pub(super) engine: &'e Engine,
     pub(super) command: &'static str,
     pub(super) options: Options,
-    pub(super) start: Start<R, E>,
+    pub(super) start: Box<dyn Start<R, E>>,
 }
 
 impl<R, E> fmt::Debug for Sending<'_, R, E> {
@@ -101,7 +111,7 @@ impl<R, E> fmt::Debug for Sending<'_, R, E> {
 }
 
 impl<'e, R, E> Sending<'e, R, E> {
-    pub(super) fn new(engine: &'e Engine, command: &'static str, start: Start<R, E>) -> Self {
+    pub(super) fn new(engine: &'e Engine, command: &'static str, start: Box<dyn Start<R, E>>) -> Self {
         Self { engine, command, options: Options::default(), start }
     }
 
@@ -109,8 +119,8 @@ impl<'e, R, E> Sending<'e, R, E> {
     /// comes back (I11). A refusal is not recorded, so a refused command decides anew. 1 to 255 bytes without control characters.
     ///
     /// Without it, the engine's id source makes one; the receipt and [`CommandError::Timeout`] tell it.
-    pub fn command_id(mut self, id: impl Into<String>) -> Self {
-        self.options.command_id = Some(id.into());
+    pub fn command_id(mut self, id: impl AsRef<str>) -> Self {
+        self.options.command_id = Some(CommandId::new(id));
         self
     }
 
@@ -129,7 +139,7 @@ impl<'e, R, E> Sending<'e, R, E> {
 
     /// Who sends, for whom, in which conversation; stored with the events.
     pub fn metadata(mut self, metadata: MetadataDraft) -> Self {
-        self.options.metadata = metadata;
+        self.options.metadata = Some(Box::new(metadata));
         self
     }
 
@@ -146,7 +156,7 @@ impl<'e, R: Send + 'static, E: Send + 'static> IntoFuture for Sending<'e, R, E> 
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        (self.start)(self.options)
+        self.start.begin(self.options)
     }
 }
 
@@ -208,80 +218,13 @@ impl fmt::Debug for AnyRejection {
     }
 }
 
-async fn submit<A: Aggregate, C: HandledBy<A>>(
-    engine: Engine,
-    id: String,
-    command: C,
-    options: Options,
-) -> Result<Receipt<C::Reply>, CommandError<C::Error>> {
-    let place = engine.place::<A>().ok_or(UnknownTarget::Aggregate { aggregate: std::any::type_name::<A>() })?;
-    let shared = Arc::clone(place.shared());
-    let Options { command_id, pass, expected, metadata, timeout } = options;
-    let pass = pass.or_else(|| Gate::enter(&shared)).ok_or(CommandError::Stopped)?;
-    let expected = expected.transpose().map_err(|RevisionZero| CommandError::RevisionZero)?;
-    let own_id = command_id.is_some();
-    let command_id = command_id.map_or_else(|| Ok(shared.ids.next()), CommandId::new)?;
-    let metadata = metadata.complete(command_id.clone(), place.command_name(C::NAME), shared.clock.now())?;
-    let timeout = timeout.unwrap_or(shared.limits.timeout);
-    let deadline = Instant::now().checked_add(timeout).unwrap_or_else(far_future);
-    let ticket = Arc::new(Ticket::new(own_id));
-    let (answerer, answer) = oneshot::channel();
-    let order = Order { metadata: Arc::new(metadata), own_id, expected, deadline, timeout, ticket: Arc::clone(&ticket) };
-    let job = CommandJob::<A, C>::new(command, order, Arc::clone(&place), answerer, pass);
-    let answered = async {
-        queue(&place, &id, job).await?;
-        // Dropped unanswered when the runtime is shut down under the command, or by a panic outside of the handler.
-        answer.await.unwrap_or_else(|_| Err(unanswered(&shared, &ticket)))
-    };
-    match timeout_at(deadline, answered).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(CommandError::Timeout { command_id, after: timeout, recorded_unknown: !ticket.abandon() }),
-    }
-}
-
-fn unanswered<E>(shared: &Shared, ticket: &Ticket) -> CommandError<E> {
-    if !ticket.abandon() {
-        CommandError::Store(lost("recording the command"))
-    } else if shared.gate.is_closed() {
-        CommandError::Stopped
-    } else {
-        CommandError::Panicked { message: "the command was lost; the log says why".into() }
-    }
-}
-
-/// Waits for a place in the aggregate's queue (I12) and takes it. Runs the command at once when nobody else does.
-async fn queue<A: Aggregate, C: HandledBy<A>>(
-    place: &Place<A>,
-    id: &str,
-    job: Box<CommandJob<A, C>>,
-) -> Result<(), CommandError<C::Error>> {
-    let mut job: Box<dyn super::cell::Job<A>> = job;
-    loop {
-        let cell = place.cell(id)?;
-        // Given back when the command leaves the queue. A retired cell has none to give, and takes no command.
-        if let Ok(slot) = cell.slots.acquire().await {
-            slot.forget();
-        }
-        match cell.submit(job) {
-            Ok(()) => return Ok(()),
-            // The aggregate was sent away in between: it is found anew.
-            Err(back) => job = back,
-        }
-    }
-}
-
-/// What tokio calls "far": 30 years.
-fn far_future() -> Instant {
-    Instant::now() + Duration::from_secs(86_400 * 365 * 30)
-}
-
 /// Sends a command that came as JSON, and answers in JSON.
 pub(super) fn by_name<A: Handles<C>, C: Command>(
     engine: &Engine,
     id: String,
     json: serde_json::Value,
 ) -> Sending<'_, serde_json::Value, AnyRejection> {
-    let start_engine = engine.clone();
+    let door = Arc::clone(engine.doors.here());
     let start = move |options| {
         Box::pin(async move {
             let codec_error = |what: &str, encoding, error: serde_json::Error| CommandError::Codec {
@@ -292,7 +235,8 @@ pub(super) fn by_name<A: Handles<C>, C: Command>(
             let decode = AssertUnwindSafe(|| serde_json::from_value(json));
             let decoded: Result<C, _> = std::panic::catch_unwind(decode).map_err(|panic| panicked(&*panic))?;
             let command = decoded.map_err(|error| codec_error("the command", false, error))?;
-            let receipt = submit::<A, C>(start_engine, id, command, options)
+            let receipt = Submit::<A, C>::new(door, &id, command)
+                .with(options)
                 .await
                 .map_err(|error| error.map(|rejection| AnyRejection(Box::new(rejection))))?;
             let reply = serde_json::to_value(&receipt.reply).map_err(|error| codec_error(RECORDED_REPLY, true, error))?;

@@ -1,13 +1,15 @@
 //! Building and starting an engine: everything that is wrong is said at once.
 
+use super::door::{Doors, Gate};
 use super::forget::Failures;
 use super::limits::Limits;
 use super::linked::{Linked, StartProblem};
 use super::place::AnyPlace;
-use super::shared::{Codecs, Gate, Shared};
+use super::shared::{Codecs, Shared};
 use super::{Engine, Inner, committer::Committer};
 use crate::clock::{Clock, IdSource, SystemClock, UuidSource};
 use crate::codec::{AnyCodec, Codec, Json};
+use crate::message::Name;
 use crate::model::{Aggregate, Services};
 use crate::store::{AnyStore, MemoryStore, Store, StoreError};
 use std::any::TypeId;
@@ -141,7 +143,7 @@ impl EngineBuilder {
             committer: Committer::new(store.clone(), runtime.clone(), limits.commit_bytes, limits.batch),
             store,
             services: Arc::new(self.services),
-            codecs: Codecs { name: self.codec.name().into(), write: self.codec, read },
+            codecs: Codecs { name: Name::fixed(self.codec.name()), write: self.codec, read },
             clock: self.clock,
             ids: self.ids,
             runtime,
@@ -163,7 +165,7 @@ impl EngineBuilder {
             shared,
         });
         inner.passivate_in_the_background();
-        Ok(Engine { inner })
+        Ok(Engine { doors: Doors::of(&inner), inner })
     }
 }
 

@@ -34,7 +34,7 @@ impl Engine {
     pub async fn stop(&self, within: Duration) -> Result<(), StopError> {
         let shared = &self.inner.shared;
         shared.gate.close();
-        let emptied = shared.gate.empty(within).await;
+        let emptied = self.doors.empty(&shared.gate, within).await;
         shared.gate.hurry();
         shared.store.close().await?;
         emptied.map_err(|unfinished| StopError::Unfinished { unfinished, within })

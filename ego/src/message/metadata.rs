@@ -1,9 +1,9 @@
 //! What is known about a command besides its content; stored with every event that it led to.
 
+use super::name::Name;
 use super::text::{Actor, CausationId, CommandId, CorrelationId, InvalidText, Tenant};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// What is known about the command that led to an event. One value per commit, shared by all its events.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -12,7 +12,7 @@ pub struct Metadata {
     /// The command's id: given by its sender or made by the engine's id source.
     pub command_id: CommandId,
     /// The command's registered name.
-    pub command: Arc<str>,
+    pub command: Name,
     /// The conversation. The command id of its first message unless the sender says otherwise.
     pub correlation_id: CorrelationId,
     /// The direct parent: the id of the command or event that led to this command; `None` for the first of a conversation.
@@ -30,7 +30,7 @@ pub struct Metadata {
 impl Metadata {
     /// The metadata of a command that says nothing of its origin.
     #[must_use]
-    pub fn new(command_id: CommandId, command: impl Into<Arc<str>>, time: Timestamp) -> Self {
+    pub fn new(command_id: CommandId, command: impl Into<Name>, time: Timestamp) -> Self {
         Self {
             correlation_id: command_id.clone().into(),
             command_id,
@@ -120,7 +120,7 @@ impl MetadataDraft {
     ///
     /// # Errors
     /// [`InvalidText`] names the first id, actor or tenant that is empty, longer than 255 bytes or holds a control character.
-    pub fn complete(self, command_id: CommandId, command: impl Into<Arc<str>>, time: Timestamp) -> Result<Metadata, InvalidText> {
+    pub fn complete(self, command_id: CommandId, command: impl Into<Name>, time: Timestamp) -> Result<Metadata, InvalidText> {
         let mut metadata = Metadata::new(command_id, command, time);
         if let Some(id) = self.correlation_id {
             metadata.correlation_id = CorrelationId::new(id)?;

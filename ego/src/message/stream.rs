@@ -1,5 +1,6 @@
 //! The name of a stream: the kind of an aggregate and the id of one instance.
 
+use super::name::Name;
 use super::text::{InvalidText, check};
 use std::fmt;
 use std::sync::Arc;
@@ -20,13 +21,13 @@ use std::sync::Arc;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "Wire")]
 pub struct StreamId {
-    kind: Arc<str>,
+    kind: Name,
     id: Arc<str>,
 }
 
 #[derive(serde::Deserialize)]
 struct Wire {
-    kind: Arc<str>,
+    kind: Name,
     id: Arc<str>,
 }
 
@@ -47,7 +48,7 @@ impl StreamId {
     ///
     /// # Errors
     /// [`InvalidText`] when a part is empty, too long or holds a character that may not stand there.
-    pub fn new(kind: impl Into<Arc<str>>, id: impl Into<Arc<str>>) -> Result<Self, InvalidText> {
+    pub fn new(kind: impl Into<Name>, id: impl Into<Arc<str>>) -> Result<Self, InvalidText> {
         let (kind, id) = (kind.into(), id.into());
         Self::check_kind(&kind)?;
         check("an aggregate id", &id, Self::MAX_ID_BYTES)?;
@@ -75,8 +76,8 @@ impl StreamId {
 
     /// The kind's registered name, shared.
     #[must_use]
-    pub fn shared_kind(&self) -> Arc<str> {
-        Arc::clone(&self.kind)
+    pub fn shared_kind(&self) -> Name {
+        self.kind.clone()
     }
 
     /// The aggregate's id.

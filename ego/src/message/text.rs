@@ -1,6 +1,9 @@
 //! Short texts that name something: parsed on the way in, never empty, never with control characters.
 
+use arrayvec::ArrayString;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// Why a text was refused as an id or a name. Nothing was stored.
@@ -47,9 +50,62 @@ pub(crate) fn check(what: &'static str, text: &str, limit: usize) -> Result<(), 
     if text.len() > limit {
         return Err(InvalidText::TooLong { what, length: text.len(), limit });
     }
+    // The common case at once: nothing but printable ASCII.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Ok(());
+    }
     match text.chars().find(|c| c.is_control()) {
         Some(character) => Err(InvalidText::Control { what, character }),
         None => Ok(()),
+    }
+}
+
+/// A text that is kept where it stands while it is as short as a UUID, as most ids are.
+#[derive(Clone, Debug)]
+pub(crate) enum Text {
+    Short(ArrayString<36>),
+    Long(Arc<str>),
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        ArrayString::from(text).map_or_else(|_| Self::Long(text.into()), Self::Short)
+    }
+}
+
+impl std::ops::Deref for Text {
+    type Target = str;
+    fn deref(&self) -> &str {
+        match self {
+            Self::Short(text) => text,
+            Self::Long(text) => text,
+        }
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Text {}
+
+impl PartialOrd for Text {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Text {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (**self).cmp(other)
+    }
+}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
     }
 }
 
@@ -57,10 +113,10 @@ macro_rules! text {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
         $(#[$doc])*
         ///
-        /// 1 to 255 bytes of UTF-8 without control characters. Cloning copies a pointer.
+        /// 1 to 255 bytes of UTF-8 without control characters. Cloning copies up to 36 bytes, or a pointer.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(into = "String", try_from = "String")]
-        pub struct $name(Arc<str>);
+        pub struct $name(Text);
 
         impl $name {
             /// The longest accepted text, in bytes.
@@ -104,7 +160,7 @@ macro_rules! text {
 
         impl From<$name> for String {
             fn from(text: $name) -> String {
-                text.0.as_ref().to_owned()
+                text.as_str().to_owned()
             }
         }
 

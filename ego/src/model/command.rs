@@ -29,6 +29,10 @@ pub trait Handles<C>: Aggregate {
     /// What the handler returns: `Result<D, E>`, see [`HandlerResult`].
     type Output: HandlerResult<Self::Event>;
 
+    /// Whether the future of [`handle`](Handles::handle) may have to wait for something. Where it says `false`, the command can be
+    /// decided on the sender's own stack; a future that is not ready at once all the same is taken for a panic.
+    const WAITS: bool = true;
+
     /// Decides.
     fn handle(&self, command: C, context: &Context) -> impl Future<Output = Self::Output> + Send;
 }
@@ -44,6 +48,8 @@ pub trait HandledBy<A: Aggregate>: Command {
     type Error: Rejection;
     /// What the handler returns.
     type Output: HandlerResult<A::Event, Reply = Self::Reply, Error = Self::Error>;
+    /// Whether the handler may have to wait for something.
+    const WAITS: bool;
 
     /// Lets the aggregate decide.
     fn decide(self, state: &A, context: &Context) -> impl Future<Output = Self::Output> + Send;
@@ -53,6 +59,7 @@ impl<A: Handles<C>, C: Command> HandledBy<A> for C {
     type Reply = <A::Output as HandlerResult<A::Event>>::Reply;
     type Error = <A::Output as HandlerResult<A::Event>>::Error;
     type Output = A::Output;
+    const WAITS: bool = A::WAITS;
 
     fn decide(self, state: &A, context: &Context) -> impl Future<Output = A::Output> + Send {
         state.handle(self, context)

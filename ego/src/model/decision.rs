@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use smallvec::SmallVec;
 use std::any::Any;
 use std::fmt;
 
@@ -19,7 +20,8 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a decision has an effect only when the handler returns it"]
 pub struct Decision<E, R = ()> {
-    events: Vec<E>,
+    /// One event is kept without an allocation.
+    events: SmallVec<[E; 1]>,
     reply: R,
 }
 
@@ -31,14 +33,21 @@ pub fn emit<E>(outcome: impl Outcome<E, Reply = ()>) -> Decision<E> {
 impl<E> Decision<E> {
     /// Records nothing; usually followed by a reply.
     pub const fn nothing() -> Self {
-        Self { events: Vec::new(), reply: () }
+        Self { events: SmallVec::new_const(), reply: () }
     }
 }
 
 impl<E, R> Decision<E, R> {
     /// Records this too, after the events before.
     pub fn and(mut self, outcome: impl Outcome<E, Reply = ()>) -> Self {
-        outcome.record(&mut self.events);
+        match outcome.only() {
+            Ok(event) => self.events.push(event),
+            Err(outcome) => {
+                let mut recorded = Vec::new();
+                outcome.record(&mut recorded);
+                self.events.extend(recorded);
+            }
+        }
         self
     }
 
@@ -49,7 +58,7 @@ impl<E, R> Decision<E, R> {
 
     /// The events in order, and the reply.
     pub fn into_parts(self) -> (Vec<E>, R) {
-        (self.events, self.reply)
+        (self.events.into_vec(), self.reply)
     }
 }
 
@@ -65,6 +74,14 @@ pub trait Outcome<E> {
 
     /// Adds the events in order and gives the reply.
     fn record(self, events: &mut Vec<E>) -> Self::Reply;
+
+    /// The event, if this is one and nothing else; otherwise this again. Only saves a list for a single event.
+    fn only(self) -> Result<E, Self>
+    where
+        Self: Sized,
+    {
+        Err(self)
+    }
 }
 
 impl<E> Outcome<E> for () {
@@ -74,8 +91,8 @@ impl<E> Outcome<E> for () {
 
 impl<E, R: Reply> Outcome<E> for Decision<E, R> {
     type Reply = R;
-    fn record(mut self, events: &mut Vec<E>) -> R {
-        events.append(&mut self.events);
+    fn record(self, events: &mut Vec<E>) -> R {
+        events.extend(self.events);
         self.reply
     }
 }

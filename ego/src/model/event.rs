@@ -20,11 +20,21 @@ pub trait Event: Sized + Send + Sync + 'static {
     /// The entry of this value's variant.
     fn schema(&self) -> &'static EventSchema;
 
-    /// The bytes of the variant's content; its name is stored apart.
+    /// Adds the bytes of the variant's content to `bytes`; its name is stored apart.
     ///
     /// # Errors
-    /// [`CodecError`] when the content does not serialize.
-    fn encode(&self, codec: &AnyCodec) -> Result<Vec<u8>, CodecError>;
+    /// [`CodecError`] when the content does not serialize; a part of its bytes may have been added then.
+    fn encode_into(&self, codec: &AnyCodec, bytes: &mut Vec<u8>) -> Result<(), CodecError>;
+
+    /// The bytes of the variant's content.
+    ///
+    /// # Errors
+    /// As [`encode_into`](Event::encode_into).
+    fn encode(&self, codec: &AnyCodec) -> Result<Vec<u8>, CodecError> {
+        let mut bytes = Vec::new();
+        self.encode_into(codec, &mut bytes)?;
+        Ok(bytes)
+    }
 
     /// Adds what a stored event means today to `events`: usually one, none when it was retired, several when it was split.
     ///

@@ -31,6 +31,12 @@ impl Store for AnyStore {
     async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
         self.0.append(batch).await
     }
+    fn immediate(&self) -> Option<&dyn Immediate> {
+        self.0.immediate()
+    }
+    fn knows_command(&self, stream: &StreamId, id: &CommandId) -> Option<bool> {
+        self.0.knows_command(stream, id)
+    }
     async fn find_command(&self, stream: &StreamId, id: &CommandId) -> Result<Option<Committed>, StoreError> {
         self.0.find_command(stream, id).await
     }

@@ -1,6 +1,6 @@
 //! What is written: a commit, and the store's verdict on it.
 
-use crate::message::{CommandId, Expected, Metadata, Position, Revision, StreamId};
+use crate::message::{CommandId, Expected, Metadata, Name, Position, Revision, StreamId};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub struct Commit {
     /// The command's metadata, shared by all events of the commit. Its command id is recorded once per stream.
     pub metadata: Arc<Metadata>,
     /// The codec that the payloads, the state and the reply were encoded with, by its stored name.
-    pub codec: Arc<str>,
+    pub codec: Name,
     /// What is recorded.
     pub body: Body,
     /// The encoded reply, given again when the command is repeated (I11).
@@ -34,7 +34,7 @@ pub enum Body {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEvent {
     /// Its stored name (I10).
-    pub name: Arc<str>,
+    pub name: Name,
     /// The version of its schema, 1 or more.
     pub version: u32,
     /// Its encoded content.
@@ -75,9 +75,9 @@ pub struct Committed {
     /// Under which command id.
     pub command_id: CommandId,
     /// The command's registered name.
-    pub command: Arc<str>,
+    pub command: Name,
     /// The codec of the reply.
-    pub codec: Arc<str>,
+    pub codec: Name,
     /// The encoded reply.
     pub reply: Bytes,
 }

@@ -39,6 +39,18 @@ pub trait Store: Send + Sync + 'static {
     /// refuses all further writes with [`StoreError::Halted`] until it is opened again.
     async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError>;
 
+    /// The store again, if it answers in the call, without waiting or blocking: then its callers need no future for every commit.
+    /// A store that does not say so is asked with [`append`](Store::append).
+    fn immediate(&self) -> Option<&dyn Immediate> {
+        None
+    }
+
+    /// Whether something was recorded for this command id in this stream, if that is known without waiting; `None` says that
+    /// [`find_command`](Store::find_command) has to be asked. What is not durable yet is not known.
+    fn knows_command(&self, _stream: &StreamId, _id: &CommandId) -> Option<bool> {
+        None
+    }
+
     /// What was recorded for this command id in this stream, if anything.
     async fn find_command(&self, stream: &StreamId, id: &CommandId) -> Result<Option<Committed>, StoreError>;
 
@@ -133,6 +145,15 @@ pub trait Store: Send + Sync + 'static {
     /// Finishes what was taken, makes it durable and lets go of the resources. Later calls answer [`StoreError::Closed`]; closing
     /// twice is no error.
     async fn close(&self) -> Result<(), StoreError>;
+}
+
+/// A store that answers in the call, without waiting or blocking.
+pub trait Immediate: Send + Sync {
+    /// [`Store::append`] of a batch of one.
+    ///
+    /// # Errors
+    /// As there.
+    fn append_one(&self, commit: Commit) -> Result<Verdict, StoreError>;
 }
 
 /// What a store can do beyond the rules that all stores keep.

@@ -1,15 +1,18 @@
 //! A store in memory: for tests, for trying things out, and for engines that were given none. Keeps every rule but durability.
 
+mod contents;
+
 use super::*;
-use crate::message::{CommandId, Expected, Position, Revision, StreamId};
+use crate::message::{CommandId, Position, Revision, StreamId};
 use async_trait::async_trait;
+use contents::Contents;
 use parking_lot::RwLock;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 /// A store in memory. A clone is another connection to the same memory, so that two engines can work on one store: closing one
 /// leaves the others open. The memory is gone with the last of them.
@@ -22,41 +25,17 @@ use tokio::sync::watch;
 /// ```
 pub struct MemoryStore {
     // Held only while a call copies what it needs, never across an await.
-    inner: Arc<RwLock<Inner>>,
-    head: Arc<watch::Sender<Option<Position>>>,
+    inner: Arc<RwLock<Contents>>,
+    /// The head moved, or a connection was closed.
+    moved: Arc<Notify>,
     /// Of this connection.
     closed: AtomicBool,
 }
 
 impl Clone for MemoryStore {
     fn clone(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner), head: Arc::clone(&self.head), closed: AtomicBool::new(false) }
+        Self { inner: Arc::clone(&self.inner), moved: Arc::clone(&self.moved), closed: AtomicBool::new(false) }
     }
-}
-
-#[derive(Default)]
-struct Inner {
-    /// The event of position p stands at p - 1; `None` where a state was saved or an event was deleted.
-    log: Vec<Option<RecordedEvent>>,
-    streams: HashMap<StreamId, Stream>,
-    /// The names of `streams`, in order.
-    names: BTreeSet<StreamId>,
-    checkpoints: BTreeMap<String, Option<Position>>,
-    types: BTreeSet<EventType>,
-}
-
-#[derive(Default)]
-struct Stream {
-    revision: Option<Revision>,
-    position: Option<Position>,
-    /// How many events were deleted from the front.
-    deleted: u64,
-    /// The positions of the events that are left: revision r stands at r - 1 - deleted.
-    events: Vec<Position>,
-    state: Option<StoredState>,
-    snapshot: Option<Snapshot>,
-    commands: HashMap<CommandId, Committed>,
-    erased: bool,
 }
 
 impl Default for MemoryStore {
@@ -82,160 +61,21 @@ impl MemoryStore {
     /// An empty store.
     #[must_use]
     pub fn new() -> Self {
-        Self { inner: Arc::default(), head: Arc::new(watch::Sender::new(None)), closed: AtomicBool::new(false) }
+        Self { inner: Arc::default(), moved: Arc::default(), closed: AtomicBool::new(false) }
     }
 
     fn is_open(&self) -> Result<(), StoreError> {
         if self.closed.load(Ordering::Acquire) { Err(StoreError::Closed) } else { Ok(()) }
     }
 
-    fn open<T>(&self, read: impl FnOnce(&Inner) -> T) -> Result<T, StoreError> {
+    fn open<T>(&self, read: impl FnOnce(&Contents) -> T) -> Result<T, StoreError> {
         self.is_open()?;
         Ok(read(&self.inner.read()))
     }
 
-    fn change<T>(&self, write: impl FnOnce(&mut Inner) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    fn change<T>(&self, write: impl FnOnce(&mut Contents) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.is_open()?;
         write(&mut self.inner.write())
-    }
-}
-
-impl Inner {
-    fn head(&self) -> Option<Position> {
-        Position::new(self.log.len() as u64)
-    }
-
-    /// The steps of [`Store::append`] for one commit.
-    fn decide(&mut self, commit: Commit, broken: &mut HashSet<StreamId>) -> Verdict {
-        let stream = self.streams.get(&commit.stream);
-        let verdict = match stream {
-            Some(stream) if stream.erased => Some(Verdict::Refused(Refusal::Erased)),
-            _ => stream
-                .and_then(|stream| stream.commands.get(&commit.metadata.command_id))
-                .map(|before| Verdict::Repeated(before.clone()))
-                .or_else(|| self.refusal(&commit, stream, broken).map(Verdict::Refused)),
-        };
-        match verdict {
-            Some(verdict) => {
-                broken.insert(commit.stream);
-                verdict
-            }
-            None => Verdict::Committed(self.record(commit)),
-        }
-    }
-
-    fn refusal(&self, commit: &Commit, stream: Option<&Stream>, broken: &HashSet<StreamId>) -> Option<Refusal> {
-        let actual = stream.and_then(|stream| stream.revision);
-        let relies = matches!(commit.expected, Expected::NoStream | Expected::Exact(_));
-        if relies && !broken.is_empty() && broken.contains(&commit.stream) {
-            return Some(Refusal::Dependent);
-        }
-        if !commit.expected.holds(actual) {
-            return Some(Refusal::Conflict { expected: commit.expected, actual });
-        }
-        let bytes = commit.size();
-        if bytes > MemoryStore::MAX_COMMIT_BYTES {
-            return Some(Refusal::TooLarge { bytes, limit: MemoryStore::MAX_COMMIT_BYTES });
-        }
-        let keeps_state = stream.is_some_and(|stream| stream.state.is_some());
-        let mixed = match &commit.body {
-            Body::Events(events) => !events.is_empty() && keeps_state,
-            Body::State(_) => actual.is_some() && !keeps_state,
-        };
-        mixed.then_some(Refusal::Mixed)
-    }
-
-    fn record(&mut self, commit: Commit) -> Committed {
-        let Commit { stream: id, metadata, codec, body, reply, .. } = commit;
-        if !self.streams.contains_key(&id) {
-            self.names.insert(id.clone());
-        }
-        let stream = self.streams.entry(id.clone()).or_default();
-        let mut recorded = 0;
-        match body {
-            Body::Events(events) => {
-                for event in events {
-                    let NewEvent { name, version, payload, tags } = event;
-                    let kind = id.shared_kind();
-                    self.types.insert(EventType { kind, name: Arc::clone(&name), version });
-                    let revision = stream.revision.map_or(Revision::FIRST, Revision::next);
-                    let position = stream.advance(revision, self.log.len());
-                    stream.events.push(position);
-                    self.log.push(Some(RecordedEvent {
-                        stream: id.clone(),
-                        revision,
-                        position,
-                        name,
-                        version,
-                        codec: Arc::clone(&codec),
-                        payload,
-                        tags,
-                        metadata: Arc::clone(&metadata),
-                    }));
-                    recorded += 1;
-                }
-            }
-            Body::State(NewState { version, payload }) => {
-                let revision = stream.revision.map_or(Revision::FIRST, Revision::next);
-                let position = stream.advance(revision, self.log.len());
-                stream.state = Some(StoredState {
-                    revision,
-                    position,
-                    version,
-                    codec: Arc::clone(&codec),
-                    payload,
-                    metadata: Arc::clone(&metadata),
-                });
-                self.log.push(None);
-            }
-        }
-        let committed = Committed {
-            revision: stream.revision,
-            position: stream.position,
-            events: recorded,
-            command_id: metadata.command_id.clone(),
-            command: Arc::clone(&metadata.command),
-            codec,
-            reply,
-        };
-        stream.commands.insert(metadata.command_id.clone(), committed.clone());
-        committed
-    }
-
-    /// The event at a position, if it is still there.
-    fn event(&self, position: Position) -> Option<&RecordedEvent> {
-        usize::try_from(position.get() - 1).ok().and_then(|index| self.log.get(index)).and_then(Option::as_ref)
-    }
-
-    fn forget(&mut self, positions: impl IntoIterator<Item = Position>) {
-        for position in positions {
-            if let Some(slot) = usize::try_from(position.get() - 1).ok().and_then(|index| self.log.get_mut(index)) {
-                *slot = None;
-            }
-        }
-    }
-}
-
-impl Stream {
-    fn advance(&mut self, revision: Revision, log: usize) -> Position {
-        let position = Position::after(None, log as u64 + 1).unwrap_or(Position::FIRST);
-        self.revision = Some(revision);
-        self.position = Some(position);
-        position
-    }
-
-    fn first(&self) -> Option<Revision> {
-        if self.events.is_empty() { None } else { Revision::new(self.deleted + 1) }
-    }
-
-    fn head(&self, stream: &StreamId) -> StreamHead {
-        StreamHead {
-            stream: stream.clone(),
-            revision: self.revision,
-            position: self.position,
-            first: self.first(),
-            erased: self.erased,
-        }
     }
 }
 
@@ -246,18 +86,24 @@ impl Store for MemoryStore {
     }
 
     async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
-        self.is_open()?;
-        let mut inner = self.inner.write();
-        let mut broken = HashSet::new();
-        let verdicts = batch.into_iter().map(|commit| inner.decide(commit, &mut broken)).collect();
-        let head = inner.head();
-        // Still under the lock, so that heads are published in order (I3).
-        self.head.send_if_modified(|seen| std::mem::replace(seen, head) != head);
-        Ok(verdicts)
+        let verdicts = self.change(|inner| {
+            let mut broken = HashSet::new();
+            Ok(batch.into_iter().map(|commit| inner.decide(commit, &mut broken)).collect())
+        });
+        self.moved.notify_waiters();
+        verdicts
+    }
+
+    fn immediate(&self) -> Option<&dyn Immediate> {
+        Some(self)
+    }
+
+    fn knows_command(&self, stream: &StreamId, id: &CommandId) -> Option<bool> {
+        self.open(|inner| inner.command(stream, id).is_some()).ok()
     }
 
     async fn find_command(&self, stream: &StreamId, id: &CommandId) -> Result<Option<Committed>, StoreError> {
-        self.open(|inner| inner.streams.get(stream).and_then(|stream| stream.commands.get(id)).cloned())
+        self.open(|inner| inner.command(stream, id).cloned())
     }
 
     async fn stream_head(&self, stream: &StreamId) -> Result<Option<StreamHead>, StoreError> {
@@ -313,7 +159,7 @@ impl Store for MemoryStore {
         self.open(|inner| {
             let start = after.map_or(0, |after| usize::try_from(after.get()).unwrap_or(usize::MAX)).min(inner.log.len());
             let mut items = Vec::new();
-            for (index, event) in inner.log.iter().enumerate().skip(start) {
+            for (index, event) in (start..).zip(inner.log.from(start)) {
                 if items.len() == limit {
                     return Page { items, next: Position::new(index as u64) };
                 }
@@ -328,19 +174,19 @@ impl Store for MemoryStore {
     }
 
     async fn head(&self) -> Result<Option<Position>, StoreError> {
-        self.open(Inner::head)
+        self.open(Contents::head)
     }
 
     async fn wait_for_head(&self, position: Option<Position>) -> Result<Position, StoreError> {
-        let mut head = self.head.subscribe();
         loop {
-            self.is_open()?;
-            if let Some(now) = *head.borrow_and_update()
+            // Before the look at the head: what moves it from here on is heard of.
+            let moved = self.moved.notified();
+            if let Some(now) = self.open(Contents::head)?
                 && Some(now) > position
             {
                 return Ok(now);
             }
-            head.changed().await.map_err(|_| StoreError::Closed)?;
+            moved.await;
         }
     }
 
@@ -370,7 +216,11 @@ impl Store for MemoryStore {
     }
 
     async fn event_types(&self) -> Result<Vec<EventType>, StoreError> {
-        self.open(|inner| inner.types.iter().cloned().collect())
+        self.open(|inner| {
+            let mut types: Vec<EventType> = inner.types.iter().cloned().collect();
+            types.sort_unstable();
+            types
+        })
     }
 
     async fn save_snapshot(&self, stream: &StreamId, snapshot: Snapshot) -> Result<(), StoreError> {
@@ -435,7 +285,7 @@ impl Store for MemoryStore {
 
     async fn delete_up_to(&self, stream: &StreamId, revision: Revision) -> Result<(), StoreError> {
         self.change(|inner| {
-            let Inner { streams, checkpoints, .. } = inner;
+            let Contents { streams, checkpoints, .. } = inner;
             let found = streams.get_mut(stream);
             let end = found.as_ref().and_then(|found| found.revision).map_or(0, Revision::get);
             let beyond = StoreError::BeyondHead { asked: revision.get(), end };
@@ -457,8 +307,7 @@ impl Store for MemoryStore {
         self.change(|inner| {
             inner.names.insert(stream.clone());
             let found = inner.streams.entry(stream.clone()).or_default();
-            let positions = std::mem::take(&mut found.events);
-            *found = Stream { revision: found.revision, position: found.position, erased: true, ..Stream::default() };
+            let positions = found.erase();
             inner.forget(positions);
             Ok(())
         })
@@ -466,7 +315,15 @@ impl Store for MemoryStore {
 
     async fn close(&self) -> Result<(), StoreError> {
         self.closed.store(true, Ordering::Release);
-        self.head.send_modify(|_| ());
+        self.moved.notify_waiters();
         Ok(())
+    }
+}
+
+impl Immediate for MemoryStore {
+    fn append_one(&self, commit: Commit) -> Result<Verdict, StoreError> {
+        let verdict = self.change(|inner| Ok(inner.decide(commit, &mut HashSet::new())));
+        self.moved.notify_waiters();
+        verdict
     }
 }

@@ -12,7 +12,7 @@ mod read;
 
 pub use any::AnyStore;
 pub use commit::{Body, Commit, Committed, NewEvent, NewState, Refusal, Verdict};
-pub use contract::{Capabilities, Store};
+pub use contract::{Capabilities, Immediate, Store};
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use read::{Direction, EventType, Filter, Page, RecordedEvent, Snapshot, StoredState, StreamHead};

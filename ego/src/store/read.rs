@@ -1,6 +1,6 @@
 //! What is read: recorded events in pages, heads, snapshots, states.
 
-use crate::message::{Metadata, Position, Revision, StreamId};
+use crate::message::{Metadata, Name, Position, Revision, StreamId};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ pub struct RecordedEvent {
     /// Its place in the log.
     pub position: Position,
     /// Its stored name.
-    pub name: Arc<str>,
+    pub name: Name,
     /// The version of the schema that it was written with.
     pub version: u32,
     /// The codec that the payload was encoded with.
-    pub codec: Arc<str>,
+    pub codec: Name,
     /// Its encoded content.
     pub payload: Bytes,
     /// What readers may filter by.
@@ -49,9 +49,9 @@ pub enum Direction {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Of one of these kinds.
-    pub kinds: Vec<Arc<str>>,
+    pub kinds: Vec<Name>,
     /// With one of these stored names.
-    pub names: Vec<Arc<str>>,
+    pub names: Vec<Name>,
     /// With at least one of these tags.
     pub tags: Vec<Arc<str>>,
 }
@@ -65,14 +65,14 @@ impl Filter {
 
     /// Events of this kind, besides those asked for before.
     #[must_use]
-    pub fn kind(mut self, kind: impl Into<Arc<str>>) -> Self {
+    pub fn kind(mut self, kind: impl Into<Name>) -> Self {
         self.kinds.push(kind.into());
         self
     }
 
     /// Events of this name, besides those asked for before.
     #[must_use]
-    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+    pub fn name(mut self, name: impl Into<Name>) -> Self {
         self.names.push(name.into());
         self
     }
@@ -87,7 +87,7 @@ impl Filter {
     /// Whether an event with these properties is let through.
     #[must_use]
     pub fn matches(&self, kind: &str, name: &str, tags: &[Arc<str>]) -> bool {
-        let one_of = |wanted: &[Arc<str>], found: &str| wanted.is_empty() || wanted.iter().any(|one| &**one == found);
+        let one_of = |wanted: &[Name], found: &str| wanted.is_empty() || wanted.iter().any(|one| one == found);
         one_of(&self.kinds, kind)
             && one_of(&self.names, name)
             && (self.tags.is_empty() || tags.iter().any(|tag| self.tags.contains(tag)))
@@ -110,12 +110,12 @@ pub struct StreamHead {
 }
 
 /// One shape of event that a store holds.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventType {
     /// Of which kind.
-    pub kind: Arc<str>,
+    pub kind: Name,
     /// Under which stored name.
-    pub name: Arc<str>,
+    pub name: Name,
     /// In which version of its schema.
     pub version: u32,
 }
@@ -130,7 +130,7 @@ pub struct Snapshot {
     /// The version of the state's schema.
     pub version: u32,
     /// The codec of the payload.
-    pub codec: Arc<str>,
+    pub codec: Name,
     /// The encoded state.
     pub payload: Bytes,
 }
@@ -145,7 +145,7 @@ pub struct StoredState {
     /// The version of its schema.
     pub version: u32,
     /// The codec of the payload.
-    pub codec: Arc<str>,
+    pub codec: Name,
     /// The encoded state.
     pub payload: Bytes,
     /// The metadata of the command that saved it.

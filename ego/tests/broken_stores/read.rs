@@ -154,8 +154,9 @@ impl Broken {
                 (filter.kinds.is_empty() || begins) && name && tag
             }
             _ => {
-                let wanted = [(&filter.kinds, kind), (&filter.names, name), (&filter.tags, tag)];
-                let asked: Vec<_> = wanted.into_iter().filter(|(list, _)| !list.is_empty()).collect();
+                let (kinds, names, tags) = (&filter.kinds, &filter.names, &filter.tags);
+                let wanted = [(kinds.is_empty(), kind), (names.is_empty(), name), (tags.is_empty(), tag)];
+                let asked: Vec<_> = wanted.into_iter().filter(|(all, _)| !all).collect();
                 asked.is_empty() || asked.iter().any(|(_, matches)| *matches)
             }
         }

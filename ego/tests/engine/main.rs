@@ -6,13 +6,17 @@
 mod answers;
 mod bounds;
 mod cancel;
+mod clock;
 mod commits;
+mod dropped;
+mod dropped_readers;
 mod ids;
 mod lifecycle;
 mod names;
 mod reads;
 mod review;
 mod rigged;
+mod stage;
 mod tally;
 mod writers;
 

@@ -23,6 +23,47 @@ pub struct Rigged {
     pub slow_reads: Arc<AtomicBool>,
     /// How many appends have begun.
     pub begun: Arc<AtomicUsize>,
+    /// What each call waits for when it is held: before it does something, and behind it.
+    pub steps: Arc<Steps>,
+}
+
+/// Lets calls go on one step at a time.
+pub struct Steps {
+    held: AtomicBool,
+    permits: Semaphore,
+}
+
+impl Steps {
+    /// From now on, each step waits until it is let.
+    pub fn hold(&self) {
+        self.permits.forget_permits(usize::MAX);
+        self.held.store(true, Ordering::SeqCst);
+    }
+
+    /// Lets whoever waits longest go one step on.
+    pub fn let_one(&self) {
+        self.permits.forget_permits(usize::MAX);
+        self.permits.add_permits(1);
+    }
+
+    /// From now on, nobody waits.
+    pub fn free(&self) {
+        self.held.store(false, Ordering::SeqCst);
+        self.permits.add_permits(Semaphore::MAX_PERMITS / 2);
+    }
+
+    async fn next(&self) {
+        if self.held.load(Ordering::SeqCst) {
+            self.permits.acquire().await.unwrap().forget();
+        }
+    }
+
+    async fn around<T>(&self, call: impl Future<Output = T>) -> T {
+        self.next().await;
+        let result = call.await;
+        self.next().await;
+        result
+    }
 }
 
 impl Rigged {
@@ -41,6 +82,7 @@ impl Rigged {
             lose_answer: Arc::default(),
             slow_reads: Arc::default(),
             begun: Arc::default(),
+            steps: Arc::new(Steps { held: AtomicBool::new(false), permits: Semaphore::new(0) }),
         }
     }
 
@@ -77,14 +119,14 @@ impl Store for Rigged {
         if take(&self.fail) {
             return Err(broken());
         }
-        let verdicts = self.inner.append(batch).await;
+        let verdicts = self.steps.around(self.inner.append(batch)).await;
         if take(&self.lose_answer) { Err(broken()) } else { verdicts }
     }
     async fn find_command(&self, stream: &StreamId, id: &CommandId) -> Result<Option<Committed>, StoreError> {
-        self.inner.find_command(stream, id).await
+        self.steps.around(self.inner.find_command(stream, id)).await
     }
     async fn stream_head(&self, stream: &StreamId) -> Result<Option<StreamHead>, StoreError> {
-        self.inner.stream_head(stream).await
+        self.steps.around(self.inner.stream_head(stream)).await
     }
     async fn read_stream(
         &self,
@@ -96,7 +138,7 @@ impl Store for Rigged {
         if self.slow_reads.load(Ordering::SeqCst) {
             tokio::task::yield_now().await;
         }
-        self.inner.read_stream(stream, from, direction, limit).await
+        self.steps.around(self.inner.read_stream(stream, from, direction, limit)).await
     }
     async fn read_log(
         &self,
@@ -118,7 +160,7 @@ impl Store for Rigged {
         after: Option<&StreamId>,
         limit: usize,
     ) -> Result<Page<StreamHead, StreamId>, StoreError> {
-        self.inner.list_streams(kind, after, limit).await
+        self.steps.around(self.inner.list_streams(kind, after, limit)).await
     }
     async fn event_types(&self) -> Result<Vec<EventType>, StoreError> {
         self.inner.event_types().await
@@ -154,6 +196,6 @@ impl Store for Rigged {
         self.inner.erase(stream).await
     }
     async fn close(&self) -> Result<(), StoreError> {
-        self.inner.close().await
+        self.steps.around(self.inner.close()).await
     }
 }

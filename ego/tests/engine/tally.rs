@@ -48,7 +48,7 @@ pub struct Peek;
 pub struct Stamp;
 #[derive(Command, Serialize, Deserialize)]
 pub struct Panic;
-/// Records an event that the applier cannot take.
+/// Records an event that the applier cannot take, behind one that it can.
 #[derive(Command, Serialize, Deserialize)]
 pub struct Poison;
 /// Records a text that cannot always be written.
@@ -125,8 +125,8 @@ impl Tally {
         panic!("as told")
     }
     #[handle]
-    fn poison(&self, _: Poison) -> Result<TallyEvent, String> {
-        Ok(TallyEvent::Poisoned)
+    fn poison(&self, _: Poison) -> Result<[TallyEvent; 2], String> {
+        Ok([TallyEvent::Counted { by: 1 }, TallyEvent::Poisoned])
     }
     #[handle]
     fn write(&self, cmd: Write) -> Result<TallyEvent, String> {

@@ -28,6 +28,9 @@ pub(super) fn glue(events: &Events<'_>) -> TokenStream {
             fn record(self, events: &mut ::std::vec::Vec<Self>) {
                 events.push(self);
             }
+            fn only(self) -> ::core::result::Result<Self, Self> {
+                ::core::result::Result::Ok(self)
+            }
         }
 
         #[automatically_derived]
@@ -58,6 +61,9 @@ pub(super) fn glue(events: &Events<'_>) -> TokenStream {
                     type Reply = ();
                     fn record(self, events: &mut ::std::vec::Vec<#this>) {
                         events.push(<#this>::#ident(self));
+                    }
+                    fn only(self) -> ::core::result::Result<#this, Self> {
+                        ::core::result::Result::Ok(<#this>::#ident(self))
                     }
                 }
             });

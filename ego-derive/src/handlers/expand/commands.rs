@@ -13,6 +13,7 @@ use syn::{Type, TypeImplTrait, TypeReference};
 /// ```text
 /// impl Handles<Withdraw> for Account {
 ///     type Output = Result<Decision<AccountEvent, u64>, AccountError>;
+///     const WAITS: bool = true;
 ///     async fn handle(&self, command: Withdraw, context: &Context) -> Self::Output {
 ///         Self::withdraw(self, command, context, service::<dyn Fraud>(context)).await
 ///     }
@@ -68,12 +69,14 @@ fn handles_impl(
     let (krate, this) = (&block.krate, block.this);
     let (impl_generics, _, where_clause) = block.item.generics.split_for_impl();
     let cfgs = &handler.method.cfgs;
+    let waits = handler.method.sig.asyncness.is_some();
     quote_spanned! {at(handler.method.keyword())=>
         #(#cfgs)*
         #[automatically_derived]
         #[allow(deprecated)]
         impl #impl_generics #krate::model::Handles<#command> for #this #where_clause {
             type Output = #output;
+            const WAITS: bool = #waits;
             async fn handle(&self, command: #command, #context: &#krate::model::Context) -> Self::Output {
                 #body
             }

@@ -22,8 +22,8 @@ impl Event for OddEvent {
         }
     }
 
-    fn encode(&self, codec: &AnyCodec) -> Result<Vec<u8>, CodecError> {
-        codec.encode(&())
+    fn encode_into(&self, codec: &AnyCodec, bytes: &mut Vec<u8>) -> Result<(), CodecError> {
+        codec.encode_into(&(), bytes)
     }
 
     fn decode(stored: Stored<'_>, _: &AnyCodec, events: &mut Vec<Self>) -> Result<(), DecodeError> {

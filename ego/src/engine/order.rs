@@ -1,0 +1,172 @@
+//! What came with a command, and what can be said to its sender.
+
+use super::arena::written;
+use super::cell::Cell;
+use super::door::Pass;
+use super::error::{CommandError, panic_message};
+use super::send::Receipt;
+use super::shared::Codecs;
+use crate::codec::{AnyCodec, CodecError};
+use crate::message::{CommandId, Expected, Metadata, Name, Revision};
+use crate::model::{Aggregate, Event, HandledBy, HandlerResult, Reply};
+use crate::store::{Body, Commit, Committed, NewEvent, Refusal, StoreError, Verdict};
+use bytes::Bytes;
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What came with a command.
+pub(super) struct Order {
+    pub(super) metadata: Arc<Metadata>,
+    /// Whether the sender gave the command id, so that it may have been recorded before.
+    pub(super) own_id: bool,
+    pub(super) expected: Option<Expected>,
+    pub(super) deadline: Instant,
+    pub(super) timeout: Duration,
+    pub(super) pass: Pass,
+}
+
+/// What the sender is told.
+pub(super) type Answer<R, E> = Result<Receipt<R>, CommandError<E>>;
+pub(super) type Outcome<A, C> = Answer<<C as HandledBy<A>>::Reply, <C as HandledBy<A>>::Error>;
+
+/// What a handler's output comes to.
+pub(super) enum Decided<A: Aggregate, C: HandledBy<A>> {
+    /// Nothing is recorded: this is the answer, as soon as everything that it relies on is durable.
+    Nothing(Outcome<A, C>),
+    /// To be applied and recorded.
+    Record(Commit, C::Reply),
+    /// What was decided cannot be written down.
+    Unwritable(CommandError<C::Error>),
+}
+
+impl Order {
+    pub(super) fn id(&self) -> &CommandId {
+        &self.metadata.command_id
+    }
+
+    pub(super) fn timed_out<E>(&self, recorded_unknown: bool) -> CommandError<E> {
+        CommandError::Timeout { command_id: self.id().clone(), after: self.timeout, recorded_unknown }
+    }
+
+    /// Whether the revision is one that the sender expects.
+    pub(super) fn fits(&self, revision: Option<Revision>) -> bool {
+        self.expected.is_none_or(|expected| expected.holds(revision))
+    }
+
+    pub(super) fn receipt<R>(&self, reply: R, revision: Option<Revision>, committed: Option<&Committed>) -> Receipt<R> {
+        Receipt {
+            reply,
+            revision,
+            position: committed.and_then(|committed| committed.position),
+            command_id: self.id().clone(),
+            repeated: false,
+        }
+    }
+
+    /// I11: answers with what was recorded for the command the first time.
+    pub(super) fn repeat<R: Reply, E>(&self, codecs: &Codecs, before: Committed) -> Answer<R, E> {
+        if before.command != self.metadata.command {
+            return Err(CommandError::CommandIdReused { command_id: before.command_id, recorded: before.command });
+        }
+        let codec = codecs.named(&before.codec).map_err(CodecError::new);
+        match codec.and_then(|codec| decode_reply(codec, &before.reply)) {
+            Ok(reply) => Ok(Receipt { repeated: true, ..self.receipt(reply, before.revision, Some(&before)) }),
+            Err(source) => Err(CommandError::Codec { what: RECORDED_REPLY.into(), encoding: false, source }),
+        }
+    }
+
+    /// What the handler's output comes to; the events are left in `events`, which is empty.
+    pub(super) fn judge<A: Aggregate, C: HandledBy<A>>(
+        &self,
+        cell: &Cell<A>,
+        revision: Option<Revision>,
+        output: C::Output,
+        events: &mut Vec<A::Event>,
+    ) -> Decided<A, C> {
+        let reply = match output.record(events) {
+            Ok(reply) => reply,
+            Err(rejection) => return Decided::Nothing(Err(CommandError::Rejected(rejection))),
+        };
+        let store_decides = self.own_id || self.expected.is_some_and(|expected| expected != Expected::Any);
+        if events.is_empty() && !store_decides {
+            // Nobody can ask for this reply again, and nobody says what it may rely on: there is nothing to record.
+            return Decided::Nothing(Ok(self.receipt(reply, revision, None)));
+        }
+        let commit = AssertUnwindSafe(|| self.commit::<A, C>(cell, revision, events, &reply));
+        match std::panic::catch_unwind(commit).unwrap_or_else(|panic| Err(panicked(&*panic))) {
+            Ok(commit) => Decided::Record(commit, reply),
+            Err(error) => Decided::Unwritable(error),
+        }
+    }
+
+    /// What the store's verdict on the commit comes to: an answer, or to decide again, unless that was tried often enough – then the
+    /// error is the answer.
+    pub(super) fn conclude<R: Reply, E>(
+        &self,
+        codecs: &Codecs,
+        reply: R,
+        verdict: Result<Verdict, StoreError>,
+    ) -> Result<Answer<R, E>, CommandError<E>> {
+        match verdict {
+            Ok(Verdict::Committed(committed)) => Ok(Ok(self.receipt(reply, committed.revision, Some(&committed)))),
+            Ok(Verdict::Repeated(before)) => Ok(self.repeat(codecs, before)),
+            Ok(Verdict::Refused(Refusal::Conflict { expected, actual })) => match self.expected {
+                Some(expected) if !expected.holds(actual) => Ok(Err(CommandError::Conflict { expected, actual })),
+                // What the sender expects still holds: only what was decided does not.
+                _ => Err(CommandError::Conflict { expected, actual }),
+            },
+            Ok(Verdict::Refused(Refusal::Dependent)) => Err(CommandError::Refused(Refusal::Dependent)),
+            Ok(Verdict::Refused(refusal)) => Ok(Err(CommandError::Refused(refusal))),
+            Err(error) => Ok(Err(CommandError::Store(error))),
+        }
+    }
+
+    fn commit<A: Aggregate, C: HandledBy<A>>(
+        &self,
+        cell: &Cell<A>,
+        revision: Option<Revision>,
+        events: &[A::Event],
+        reply: &C::Reply,
+    ) -> Result<Commit, CommandError<C::Error>> {
+        let codecs = &cell.shared.codecs;
+        let failed = |what: &str, source: CodecError| CommandError::Codec { what: what.into(), encoding: true, source };
+        let event = |event: &A::Event| -> Result<NewEvent, CommandError<C::Error>> {
+            let schema = event.schema();
+            let payload =
+                written(|bytes| event.encode_into(&codecs.write, bytes)).map_err(|source| failed(schema.name, source))?;
+            Ok(NewEvent { name: Name::fixed(schema.name), version: schema.version, payload, tags: Vec::new() })
+        };
+        Ok(Commit {
+            stream: cell.stream.clone(),
+            expected: Expected::last(revision),
+            metadata: Arc::clone(&self.metadata),
+            codec: codecs.name.clone(),
+            body: Body::Events(events.iter().map(event).collect::<Result<_, _>>()?),
+            reply: encode_reply(codecs, reply).map_err(|source| failed("the reply", source))?,
+        })
+    }
+}
+
+/// What could not be read or shown, when the command took effect all the same.
+pub(super) const RECORDED_REPLY: &str = "the recorded reply";
+
+/// The empty reply takes no bytes: most commands have it.
+fn encode_reply<R: Reply>(codecs: &Codecs, reply: &R) -> Result<Bytes, CodecError> {
+    let any: &dyn Any = reply;
+    if any.is::<()>() { Ok(Bytes::new()) } else { written(|bytes| codecs.write.encode_into(reply, bytes)) }
+}
+
+fn decode_reply<R: Reply>(codec: &AnyCodec, bytes: &[u8]) -> Result<R, CodecError> {
+    if bytes.is_empty() {
+        // Written for `()`; another reply type that reads from nothing gets it from the codec's null.
+        return serde_json::from_value(serde_json::Value::Null).map_err(CodecError::new);
+    }
+    codec.decode(bytes)
+}
+
+pub(super) fn panicked<E>(panic: &(dyn Any + Send)) -> CommandError<E> {
+    CommandError::Panicked { message: panic_message(panic) }
+}

@@ -1,0 +1,136 @@
+//! The future of a command: the straight way if that is free, otherwise the long one.
+
+use super::cell::Cell;
+use super::door::{Door, Pass};
+use super::error::{CommandError, UnknownTarget};
+use super::job::{CommandJob, Rest};
+use super::order::{Order, Outcome};
+use super::send::{Options, RevisionZero, Start};
+use super::straight::{Way, straight};
+use crate::message::{CommandId, Expected, Metadata, Name, Text};
+use crate::model::{Aggregate, HandledBy};
+use futures_util::future::BoxFuture;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A command on its way. Nothing happens before it is polled.
+pub(super) struct Submit<A: Aggregate, C: HandledBy<A>> {
+    door: Arc<Door>,
+    id: Text,
+    options: Options,
+    /// Until it is sent.
+    command: Option<C>,
+    /// From then on, unless it was answered at once.
+    under_way: Option<BoxFuture<'static, Outcome<A, C>>>,
+}
+
+/// Nothing in it is pinned.
+impl<A: Aggregate, C: HandledBy<A>> Unpin for Submit<A, C> {}
+
+impl<A: Aggregate, C: HandledBy<A>> Submit<A, C> {
+    pub(super) fn new(door: Arc<Door>, id: &str, command: C) -> Self {
+        Self { door, id: id.into(), options: Options::default(), command: Some(command), under_way: None }
+    }
+
+    pub(super) fn with(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// `Err` with an answer that is there at once.
+    fn send(&mut self, command: C) -> Result<BoxFuture<'static, Outcome<A, C>>, Outcome<A, C>> {
+        let (cell, order) = take::<A, C>(&self.door, &self.id, std::mem::take(&mut self.options)).map_err(Err)?;
+        match straight(&cell, command, order) {
+            Way::Answered(outcome) => Err(outcome),
+            Way::Decided(waiting) => Ok(Box::pin(waiting.answer(async { Ok(()) }))),
+            Way::Long(command, order) => {
+                let (rest, waiting) = Rest::new(order, &cell.shared);
+                let (door, id, job) = (Arc::clone(&self.door), self.id.clone(), CommandJob::new(command, rest));
+                Ok(Box::pin(waiting.answer(async move { queue(&door, &id, cell, job).await })))
+            }
+        }
+    }
+}
+
+impl<A: Aggregate, C: HandledBy<A>> Start<C::Reply, C::Error> for Submit<A, C> {
+    fn begin(mut self: Box<Self>, options: Options) -> BoxFuture<'static, Outcome<A, C>> {
+        self.options = options;
+        Box::into_pin(self)
+    }
+}
+
+impl<A: Aggregate, C: HandledBy<A>> Future for Submit<A, C> {
+    type Output = Outcome<A, C>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<A, C>> {
+        if self.command.is_some() {
+            // A sender whose commands are all answered at once lets others have their turn now and then.
+            std::task::ready!(pin!(tokio::task::coop::consume_budget()).poll(cx));
+        }
+        if let Some(command) = self.command.take() {
+            match self.send(command) {
+                Ok(under_way) => self.under_way = Some(under_way),
+                Err(outcome) => return Poll::Ready(outcome),
+            }
+        }
+        match &mut self.under_way {
+            Some(under_way) => under_way.as_mut().poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// Checks everything that came with the command, and finds its aggregate.
+fn take<A: Aggregate, C: HandledBy<A>>(
+    door: &Arc<Door>,
+    id: &str,
+    options: Options,
+) -> Result<(Arc<Cell<A>>, Order), CommandError<C::Error>> {
+    let place = door.inner.place::<A>().ok_or(UnknownTarget::Aggregate { aggregate: std::any::type_name::<A>() })?;
+    let shared = &door.inner.shared;
+    let Options { command_id, pass, expected, metadata, timeout } = options;
+    let pass = pass.or_else(|| Pass::enter(Arc::clone(door))).ok_or(CommandError::Stopped)?;
+    let expected: Option<Expected> = expected.transpose().map_err(|RevisionZero| CommandError::RevisionZero)?;
+    let own_id = command_id.is_some();
+    let command_id: CommandId = command_id.unwrap_or_else(|| Ok(shared.ids.next()))?;
+    let (name, time) = (Name::fixed(C::NAME), shared.clock.now());
+    let metadata = match metadata {
+        None => Metadata::new(command_id, name, time),
+        Some(draft) => draft.complete(command_id, name, time)?,
+    };
+    let timeout = timeout.unwrap_or(shared.limits.timeout);
+    let now = Instant::now();
+    let deadline = now.checked_add(timeout).unwrap_or(now + FAR);
+    let cell = place.cell(id, shared.uptime_at(now))?;
+    let order = Order { metadata: Arc::new(metadata), own_id, expected, deadline, timeout, pass };
+    if now >= deadline { Err(order.timed_out(own_id)) } else { Ok((cell, order)) }
+}
+
+/// What tokio calls "far": 30 years.
+const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
+
+/// Waits for a place in the aggregate's queue (I12) and takes it. Runs the command at once when nobody else does.
+async fn queue<A: Aggregate, C: HandledBy<A>>(
+    door: &Door,
+    id: &str,
+    mut cell: Arc<Cell<A>>,
+    job: Box<CommandJob<A, C>>,
+) -> Result<(), CommandError<C::Error>> {
+    let mut job: Box<dyn super::cell::Job<A>> = job;
+    loop {
+        // Given back when the command leaves the queue. A retired cell has none to give, and takes no command.
+        if let Ok(slot) = cell.slots.acquire().await {
+            slot.forget();
+        }
+        match cell.submit(job) {
+            Ok(()) => return Ok(()),
+            // The aggregate was sent away in between: it is found anew.
+            Err(back) => job = back,
+        }
+        let place = door.inner.place::<A>().ok_or(UnknownTarget::Aggregate { aggregate: std::any::type_name::<A>() })?;
+        cell = place.cell(id, door.inner.shared.uptime_at(Instant::now()))?;
+    }
+}

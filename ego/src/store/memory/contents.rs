@@ -1,0 +1,255 @@
+//! What a store in memory holds, and how it decides a commit.
+
+use super::super::{
+    Body, Commit, Committed, EventType, NewEvent, NewState, RecordedEvent, Refusal, Snapshot, StoredState, StreamHead, Verdict,
+};
+use super::MemoryStore;
+use crate::message::{CommandId, Expected, Name, Position, Revision, StreamId};
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+#[derive(Default)]
+pub(super) struct Contents {
+    pub(super) log: Log,
+    pub(super) streams: HashMap<StreamId, Stream>,
+    /// The names of `streams`, in order.
+    pub(super) names: BTreeSet<StreamId>,
+    pub(super) checkpoints: BTreeMap<String, Option<Position>>,
+    pub(super) types: HashSet<EventType>,
+    hasher: DefaultHashBuilder,
+}
+
+/// The event of position p stands at p - 1; `None` where a state was saved or an event was deleted.
+#[derive(Default)]
+pub(super) struct Log {
+    /// Each full but the last: a log that grows copies none of them.
+    parts: Vec<Vec<Option<RecordedEvent>>>,
+}
+
+#[derive(Default)]
+pub(super) struct Stream {
+    pub(super) revision: Option<Revision>,
+    pub(super) position: Option<Position>,
+    /// How many events were deleted from the front.
+    pub(super) deleted: u64,
+    /// The positions of the events that are left: revision r stands at r - 1 - deleted.
+    pub(super) events: Vec<Position>,
+    pub(super) state: Option<StoredState>,
+    pub(super) snapshot: Option<Snapshot>,
+    pub(super) erased: bool,
+    /// The last shape that was added to `types` for this stream.
+    shape: Option<(Name, u32)>,
+    commits: Vec<Committed>,
+    /// Where a command id stands in `commits`.
+    places: HashTable<usize>,
+}
+
+impl Contents {
+    pub(super) fn head(&self) -> Option<Position> {
+        Position::new(self.log.len() as u64)
+    }
+
+    pub(super) fn command(&self, stream: &StreamId, id: &CommandId) -> Option<&Committed> {
+        self.streams.get(stream)?.command(self.hasher.hash_one(id), id)
+    }
+
+    /// The event at a position, if it is still there.
+    pub(super) fn event(&self, position: Position) -> Option<&RecordedEvent> {
+        self.log.get(position).and_then(Option::as_ref)
+    }
+
+    pub(super) fn forget(&mut self, positions: impl IntoIterator<Item = Position>) {
+        for position in positions {
+            if let Some(slot) = self.log.get_mut(position) {
+                *slot = None;
+            }
+        }
+    }
+
+    /// The steps of [`Store::append`](super::super::Store::append) for one commit.
+    pub(super) fn decide(&mut self, commit: Commit, broken: &mut std::collections::HashSet<StreamId>) -> Verdict {
+        let Self { log, streams, names, types, hasher, .. } = self;
+        let mut new = Stream::default();
+        let found = streams.get_mut(&commit.stream);
+        let is_new = found.is_none();
+        let stream = found.unwrap_or(&mut new);
+        let hash = hasher.hash_one(&commit.metadata.command_id);
+        if let Some(verdict) = stream.objection(hash, &commit, broken) {
+            broken.insert(commit.stream);
+            return verdict;
+        }
+        let id = is_new.then(|| commit.stream.clone());
+        let committed = stream.record(commit, hash, log, types, hasher);
+        if let Some(id) = id {
+            names.insert(id.clone());
+            streams.insert(id, new);
+        }
+        Verdict::Committed(committed)
+    }
+}
+
+impl Log {
+    const PART: usize = 4096;
+
+    pub(super) fn len(&self) -> usize {
+        self.parts.last().map_or(0, |last| (self.parts.len() - 1) * Self::PART + last.len())
+    }
+
+    fn push(&mut self, event: Option<RecordedEvent>) {
+        match self.parts.last_mut() {
+            Some(last) if last.len() < Self::PART => last.push(event),
+            last => {
+                // The first part grows as it needs, so that a small store stays small.
+                let mut part = Vec::with_capacity(if last.is_some() { Self::PART } else { 0 });
+                part.push(event);
+                self.parts.push(part);
+            }
+        }
+    }
+
+    fn place(position: Position) -> Option<(usize, usize)> {
+        let index = usize::try_from(position.get() - 1).ok()?;
+        Some((index / Self::PART, index % Self::PART))
+    }
+
+    fn get(&self, position: Position) -> Option<&Option<RecordedEvent>> {
+        let (part, index) = Self::place(position)?;
+        self.parts.get(part)?.get(index)
+    }
+
+    fn get_mut(&mut self, position: Position) -> Option<&mut Option<RecordedEvent>> {
+        let (part, index) = Self::place(position)?;
+        self.parts.get_mut(part)?.get_mut(index)
+    }
+
+    /// What stands at this index and behind it.
+    pub(super) fn from(&self, index: usize) -> impl Iterator<Item = &Option<RecordedEvent>> {
+        let skipped = index / Self::PART;
+        self.parts.iter().skip(skipped).flatten().skip(index - skipped * Self::PART)
+    }
+}
+
+impl Stream {
+    fn command(&self, hash: u64, id: &CommandId) -> Option<&Committed> {
+        let found = self.places.find(hash, |place| self.commits[*place].command_id == *id)?;
+        self.commits.get(*found)
+    }
+
+    /// Why the commit is not recorded.
+    fn objection(&self, hash: u64, commit: &Commit, broken: &std::collections::HashSet<StreamId>) -> Option<Verdict> {
+        if self.erased {
+            return Some(Verdict::Refused(Refusal::Erased));
+        }
+        match self.command(hash, &commit.metadata.command_id) {
+            Some(before) => Some(Verdict::Repeated(before.clone())),
+            None => self.refusal(commit, broken).map(Verdict::Refused),
+        }
+    }
+
+    fn refusal(&self, commit: &Commit, broken: &std::collections::HashSet<StreamId>) -> Option<Refusal> {
+        let actual = self.revision;
+        let relies = matches!(commit.expected, Expected::NoStream | Expected::Exact(_));
+        if relies && !broken.is_empty() && broken.contains(&commit.stream) {
+            return Some(Refusal::Dependent);
+        }
+        if !commit.expected.holds(actual) {
+            return Some(Refusal::Conflict { expected: commit.expected, actual });
+        }
+        let bytes = commit.size();
+        if bytes > MemoryStore::MAX_COMMIT_BYTES {
+            return Some(Refusal::TooLarge { bytes, limit: MemoryStore::MAX_COMMIT_BYTES });
+        }
+        let keeps_state = self.state.is_some();
+        let mixed = match &commit.body {
+            Body::Events(events) => !events.is_empty() && keeps_state,
+            Body::State(_) => actual.is_some() && !keeps_state,
+        };
+        mixed.then_some(Refusal::Mixed)
+    }
+
+    fn record(
+        &mut self,
+        commit: Commit,
+        hash: u64,
+        log: &mut Log,
+        types: &mut HashSet<EventType>,
+        hasher: &DefaultHashBuilder,
+    ) -> Committed {
+        let Commit { stream, metadata, codec, body, reply, .. } = commit;
+        let mut recorded = 0;
+        match body {
+            Body::Events(events) => {
+                for event in events {
+                    let NewEvent { name, version, payload, tags } = event;
+                    if self.shape.as_ref().is_none_or(|(last, known)| *last != name || *known != version) {
+                        types.insert(EventType { kind: stream.shared_kind(), name: name.clone(), version });
+                        self.shape = Some((name.clone(), version));
+                    }
+                    let (revision, position) = self.advance(log);
+                    self.events.push(position);
+                    log.push(Some(RecordedEvent {
+                        stream: stream.clone(),
+                        revision,
+                        position,
+                        name,
+                        version,
+                        codec: codec.clone(),
+                        payload,
+                        tags,
+                        metadata: Arc::clone(&metadata),
+                    }));
+                    recorded += 1;
+                }
+            }
+            Body::State(NewState { version, payload }) => {
+                let (revision, position) = self.advance(log);
+                let (codec, metadata) = (codec.clone(), Arc::clone(&metadata));
+                self.state = Some(StoredState { revision, position, version, codec, payload, metadata });
+                log.push(None);
+            }
+        }
+        let committed = Committed {
+            revision: self.revision,
+            position: self.position,
+            events: recorded,
+            command_id: metadata.command_id.clone(),
+            command: metadata.command.clone(),
+            codec,
+            reply,
+        };
+        let Self { commits, places, .. } = self;
+        places.insert_unique(hash, commits.len(), |place| hasher.hash_one(&commits[*place].command_id));
+        commits.push(committed.clone());
+        committed
+    }
+
+    /// Keeps nothing but where it stood; gives the positions of its events.
+    pub(super) fn erase(&mut self) -> Vec<Position> {
+        let erased = Self { revision: self.revision, position: self.position, erased: true, ..Self::default() };
+        std::mem::replace(self, erased).events
+    }
+
+    /// The next revision, and the next position.
+    fn advance(&mut self, log: &Log) -> (Revision, Position) {
+        let revision = self.revision.map_or(Revision::FIRST, Revision::next);
+        let position = Position::after(None, log.len() as u64 + 1).unwrap_or(Position::FIRST);
+        (self.revision, self.position) = (Some(revision), Some(position));
+        (revision, position)
+    }
+
+    fn first(&self) -> Option<Revision> {
+        if self.events.is_empty() { None } else { Revision::new(self.deleted + 1) }
+    }
+
+    pub(super) fn head(&self, stream: &StreamId) -> StreamHead {
+        StreamHead {
+            stream: stream.clone(),
+            revision: self.revision,
+            position: self.position,
+            first: self.first(),
+            erased: self.erased,
+        }
+    }
+}
