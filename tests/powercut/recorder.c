@@ -8,7 +8,8 @@
  * EGO_POWERCUT_ROOT   the folder, without links in its path
  * EGO_POWERCUT_TRACE  the file that is written to
  * EGO_POWERCUT_MARKS  a file; what is written to it stands in the trace as a mark
- * EGO_POWERCUT_KILL   after this many records the process kills itself
+ * EGO_POWERCUT_KILL   `kind count text`: the process kills itself after so many records of this kind (0: of any), counted from the
+ *                     first mark on that holds the text
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -41,7 +42,9 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char root[PATH_MAX], marks[PATH_MAX];
 static size_t root_len;
 static int trace = -1;
-static uint64_t records, kill_after, syncs;
+static uint64_t kill_kind, kill_count, syncs;
+static char kill_from[64];
+static int counting;
 
 __attribute__((constructor)) static void begin(void) {
     const char *folder = getenv("EGO_POWERCUT_ROOT"), *file = getenv("EGO_POWERCUT_TRACE");
@@ -50,7 +53,9 @@ __attribute__((constructor)) static void begin(void) {
         return;
     strcpy(root, folder);
     strcpy(marks, said);
-    kill_after = after ? strtoull(after, NULL, 10) : 0;
+    if (after && sscanf(after, "%lu %lu %63s", &kill_kind, &kill_count, kill_from) < 2)
+        abort();
+    counting = !kill_from[0];
     trace = (int)syscall(SYS_openat, AT_FDCWD, file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (trace < 0)
         abort();
@@ -64,7 +69,9 @@ static void put(enum kind kind, uint64_t inode, uint64_t at, const void *first, 
     size_t all = sizeof record + len + rest;
     if ((size_t)syscall(SYS_writev, trace, parts, 3) != all)
         abort();
-    if (++records == kill_after) {
+    if (kind == MARK && !counting && kill_count)
+        counting = memmem(first, len, kill_from, strlen(kill_from)) != NULL;
+    else if (counting && kill_count && (!kill_kind || kind == kill_kind) && --kill_count == 0) {
         kill(getpid(), SIGKILL);
         for (;;)
             pause();

@@ -10,7 +10,7 @@ use crate::disk::Disk;
 use crate::fate::Fate;
 use crate::image::Image;
 use crate::random::Random;
-use crate::record::{Recorder, Recording};
+use crate::record::{Kill, Recorder, Recording};
 use crate::said::{Does, Said};
 use crate::trace::Op;
 use crate::work::Work;
@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How many images a round aims at.
-const ROUND: u64 = 600;
+const ROUND: u64 = 480;
 /// After so many failures nothing more is looked for.
 const ENOUGH: usize = 20;
 /// How many folders are opened at a time: opening one is mostly waiting, for threads that start and end.
@@ -246,31 +246,28 @@ impl Campaign {
         self.cut_if_recorded(&name, again, images)
     }
 
-    /// Short lives that are killed: at every operation on names, at the last writes to the log, and anywhere.
+    /// Short lives that are killed: at every operation on names, while the log is sealed, and anywhere.
     fn killed(&mut self, images: u64) -> Result<()> {
         let short = |work: Work| Work { sessions: 1, clients: 1, commands: 4, segment_bytes: 4096, linger: false, ..work };
         let (root, work) = self.life(false)?;
         let first = short(work);
         let whole =
             self.record(|recorder, root, work| recorder.record("a short life", work, root, &[]), (root, first.clone()))?;
-        let mut moments: Vec<usize> = Vec::new();
-        for (index, op) in whole.ops.iter().enumerate() {
-            if matches!(op, Op::Rename { .. } | Op::CreateFolder { .. }) {
-                moments.push(index + 1);
-            }
-        }
-        moments.extend(seal(&whole)?);
+        let count = |is: fn(&Op) -> bool| whole.ops.iter().filter(|op| is(op)).count();
+        let mut kills = vec![Kill::Seal, Kill::SealSync];
+        kills.extend((1..=count(|op| matches!(op, Op::Rename { .. }))).map(Kill::Rename));
+        kills.extend((1..=count(|op| matches!(op, Op::CreateFolder { .. }))).map(Kill::CreateFolder));
         for _ in 0..4 {
-            moments.push(1 + usize::try_from(self.random.below(whole.ops.len() as u64))?);
+            kills.push(Kill::Any(1 + usize::try_from(self.random.below(whole.ops.len() as u64))?));
         }
-        let each = images / moments.len() as u64 + 1;
-        for after in moments {
+        let each = images / kills.len() as u64 + 1;
+        for kill in kills {
             let (root, next) = self.life(false)?;
             let next = short(next);
             let killed = Work { folder: next.folder.clone(), marks: next.marks.clone(), ..first.clone() };
-            let name = format!("a short life, killed after {after} operations and opened again");
+            let name = format!("a short life, killed after {kill:?} and opened again");
             let recording =
-                self.record(|recorder, root, next| recorder.record_killed(&name, &killed, after, next, root), (root, next));
+                self.record(|recorder, root, next| recorder.record_killed(&name, &killed, kill, next, root), (root, next));
             self.cut_if_recorded(&name, recording, each)?;
         }
         Ok(())
@@ -370,21 +367,6 @@ impl Campaign {
             Ok(true)
         })
     }
-}
-
-/// Where the log of a life is sealed: after the write, and after the sync of it began.
-fn seal(life: &Recording) -> Result<Vec<usize>> {
-    let mut log = HashSet::new();
-    let mut last = 0;
-    for (index, op) in life.ops.iter().enumerate() {
-        match op {
-            Op::Create { inode, path } if path.contains("/log/") => drop(log.insert(*inode)),
-            // Not the zeros of a segment in the making.
-            Op::Write { inode, bytes, .. } if log.contains(inode) && bytes.starts_with(b"egoG") => last = index + 1,
-            _ => {}
-        }
-    }
-    if last == 0 { Err("a life without a seal".into()) } else { Ok(vec![last, last + 1]) }
 }
 
 /// A moment at which the power may be cut.

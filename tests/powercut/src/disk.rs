@@ -311,13 +311,21 @@ impl Folder {
     }
 
     fn names(&self, fate: &mut Fate) -> BTreeMap<String, usize> {
+        let mut happens: Vec<bool> = self.pending.iter().map(|(op, _)| fate.happens(*op)).collect();
+        // Operations on one name happen in their order: what one relies on happens with it, or it does not happen itself.
+        if matches!(fate, Fate::Alone(_)) {
+            let mut needed = BTreeSet::new();
+            for (happens, (_, change)) in happens.iter_mut().zip(&self.pending).rev() {
+                *happens |= change.iter().any(|(name, _)| needed.contains(name));
+                needed.extend(change.iter().filter(|_| *happens).map(|(name, _)| name));
+            }
+        }
         let (mut names, mut waiting) = (self.durable.clone(), BTreeSet::new());
-        for (op, change) in &self.pending {
-            // In their order on each name: what did not happen keeps all later ones on its names from happening.
-            if change.iter().all(|(name, _)| !waiting.contains(name)) && fate.happens(*op) {
+        for (happens, (_, change)) in happens.into_iter().zip(&self.pending) {
+            if happens && change.iter().all(|(name, _)| !waiting.contains(name)) {
                 happen(&mut names, change.clone());
             } else {
-                waiting.extend(change.iter().map(|(name, _)| name.clone()));
+                waiting.extend(change.iter().map(|(name, _)| name));
             }
         }
         names

@@ -37,6 +37,31 @@ pub(crate) struct Recording {
     pub(crate) file: PathBuf,
 }
 
+/// When a process is killed: after so many operations of a sort, counted from a mark on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kill {
+    Any(usize),
+    CreateFolder(usize),
+    Rename(usize),
+    /// Of the seal of the log: after the first write when the store is being closed.
+    Seal,
+    /// After the first sync began when the store is being closed.
+    SealSync,
+}
+
+impl Kill {
+    /// As the recorder reads it.
+    fn to_text(self) -> String {
+        match self {
+            Self::Any(count) => format!("0 {count}"),
+            Self::CreateFolder(count) => format!("2 {count}"),
+            Self::Rename(count) => format!("5 {count}"),
+            Self::Seal => "3 1 Close".to_owned(),
+            Self::SealSync => "8 1 Close".to_owned(),
+        }
+    }
+}
+
 impl Recorder {
     /// Builds the library with the system's C compiler.
     pub(crate) fn build(folder: &Path, program: &Path) -> Result<Self> {
@@ -53,7 +78,7 @@ impl Recorder {
         Ok(Self { library, program: program.to_owned() })
     }
 
-    /// Runs a process over what is in `root`; it is killed after so many records of the trace, if that is asked for.
+    /// Runs a process over what is in `root`.
     pub(crate) fn record(&self, name: &str, work: &Work, root: &Path, said: &[Said]) -> Result<Recording> {
         let disk = Disk::load(root)?;
         let file = root.with_extension("trace");
@@ -61,23 +86,23 @@ impl Recorder {
         Recording::of(name, work, disk, root, file, said)
     }
 
-    /// Runs a process that is killed after so many records, and then another that finds what the system still has in memory.
-    pub(crate) fn record_killed(&self, name: &str, first: &Work, after: usize, next: &Work, root: &Path) -> Result<Recording> {
+    /// Runs a process that is killed, and then another that finds what the system still has in memory.
+    pub(crate) fn record_killed(&self, name: &str, first: &Work, kill: Kill, next: &Work, root: &Path) -> Result<Recording> {
         let disk = Disk::load(root)?;
         let file = root.with_extension("trace");
-        self.run(first, root, &file, Some(after))?;
+        self.run(first, root, &file, Some(kill))?;
         let from = trace::read(&file)?.len();
         self.run(next, root, &file, None)?;
         Ok(Recording { from, ..Recording::of(name, next, disk, root, file, &[])? })
     }
 
-    fn run(&self, work: &Work, root: &Path, trace: &Path, kill: Option<usize>) -> Result<()> {
+    fn run(&self, work: &Work, root: &Path, trace: &Path, kill: Option<Kill>) -> Result<()> {
         let mut command = Command::new(&self.program);
         command.arg("work").args(work.to_args());
         command.env("LD_PRELOAD", &self.library).env("EGO_POWERCUT_ROOT", root).env("EGO_POWERCUT_TRACE", trace);
         command.env("EGO_POWERCUT_MARKS", &work.marks).env_remove("EGO_POWERCUT_KILL");
         if let Some(kill) = kill {
-            command.env("EGO_POWERCUT_KILL", kill.to_string());
+            command.env("EGO_POWERCUT_KILL", kill.to_text());
         }
         let output = command.output()?;
         let killed = output.status.code().is_none() && kill.is_some();
