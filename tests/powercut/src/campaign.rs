@@ -260,7 +260,7 @@ impl Campaign {
         for _ in 0..4 {
             kills.push(Kill::Any(1 + usize::try_from(self.random.below(whole.ops.len() as u64))?));
         }
-        let each = images / kills.len() as u64 + 1;
+        let each = images / (kills.len() as u64 + 6) + 1;
         for kill in kills {
             let (root, next) = self.life(false)?;
             let next = short(next);
@@ -268,7 +268,9 @@ impl Campaign {
             let name = format!("a short life, killed after {kill:?} and opened again");
             let recording =
                 self.record(|recorder, root, next| recorder.record_killed(&name, &killed, kill, next, root), (root, next));
-            self.cut_if_recorded(&name, recording, each)?;
+            // Of a seal, what counts is over with the next process's first sync.
+            let sealing = matches!(kill, Kill::Seal | Kill::SealSync);
+            self.cut_if_recorded(&name, recording, if sealing { 4 * each } else { each })?;
         }
         Ok(())
     }
