@@ -53,7 +53,7 @@ const MOST_COMMANDS: u64 = 200;
 impl Child {
     pub(crate) async fn run(self) -> Outcome {
         let mut random = Random::new(self.seed);
-        let segment_bytes = if self.work == Work::Large { 1 << 20 } else { 4096 << random.below(5) };
+        let segment_bytes = if self.work == Work::Large { 4 << 20 } else { 4096 << random.below(5) };
         loop {
             Said::Begun(Chore::Open).say()?;
             let (store, engine) = house::open(&self.store, segment_bytes).await?;

@@ -88,7 +88,7 @@ impl Promise {
 }
 
 /// A state of this many bytes is written page by page, so a kill can cut it.
-pub(crate) const LARGE: usize = 256 << 10;
+pub(crate) const LARGE: usize = 1 << 20;
 
 impl Tried {
     pub(crate) fn is_large(&self) -> bool {
