@@ -5,7 +5,6 @@
 use crate::entry::{self, Entry};
 use crate::find::Reader;
 use crate::group::GroupWriter;
-use crate::hot::Hot;
 use crate::index::LAYER_WEIGHT;
 use crate::key::{CommitRef, Head};
 use crate::log::{Place, Spot};
@@ -33,7 +32,6 @@ enum Answer {
 pub(crate) struct Writer {
     reader: Reader,
     group: GroupWriter,
-    hot: Hot,
     checkpoints: BTreeMap<String, Option<Position>>,
     /// The head of the log with what is gathered, and without.
     position: u64,
@@ -50,18 +48,7 @@ impl Writer {
             let tail = reader.shared.tail.read();
             (tail.checkpoints.clone(), tail.reach.position)
         };
-        let limit = usize::try_from(reader.shared.options.cache_bytes).unwrap_or(usize::MAX);
-        Self {
-            reader,
-            group,
-            hot: Hot::new(limit),
-            checkpoints,
-            position,
-            flushed: position,
-            effects: Vec::new(),
-            answers: Vec::new(),
-            halted: None,
-        }
+        Self { reader, group, checkpoints, position, flushed: position, effects: Vec::new(), answers: Vec::new(), halted: None }
     }
 
     fn shared(&self) -> &Shared {
@@ -87,7 +74,7 @@ impl Writer {
                 }
             }
             self.flush();
-            self.hot.trim();
+            self.shared().hot.lock().trim();
         }
         let sealed = if self.halted.is_none() { self.group.seal(self.position) } else { Ok(()) };
         self.group.finish();
@@ -156,17 +143,16 @@ impl Writer {
     }
 
     fn decide(&mut self, commit: Prepared, broken: &mut HashSet<StreamId>) -> Result<Verdict, StoreError> {
-        let known = self.hot.load(&self.reader, &commit.stream)?;
-        let refused = if known.head.erased {
-            Some(Verdict::Refused(Refusal::Erased))
-        } else if known.commands.contains(&commit.hash) {
-            let head = known.head.clone();
-            match self.recorded_before(&commit)? {
-                Some(before) => Some(Verdict::Repeated(before)),
-                None => refusal(&commit, &head, broken).map(Verdict::Refused),
-            }
-        } else {
-            refusal(&commit, &known.head, broken).map(Verdict::Refused)
+        let (head, may_be_repeated) = {
+            let mut hot = self.reader.shared.hot.lock();
+            let known = hot.load(&self.reader, &commit.stream)?;
+            (known.head.clone(), known.commands.contains(&commit.hash))
+        };
+        let before = if may_be_repeated && !head.erased { self.recorded_before(&commit)? } else { None };
+        let refused = match before {
+            _ if head.erased => Some(Verdict::Refused(Refusal::Erased)),
+            Some(before) => Some(Verdict::Repeated(before)),
+            None => refusal(&commit, &head, broken).map(Verdict::Refused),
         };
         match refused {
             Some(verdict) => {
@@ -192,7 +178,8 @@ impl Writer {
         // The kind and the two places stand in front of what was encoded.
         self.make_room(commit.encoded.len() + 17)?;
         let Prepared { stream, metadata, codec, reply, places, state, types, hash, encoded, .. } = commit;
-        let known = self.hot.load(&self.reader, &stream)?;
+        let mut hot = self.reader.shared.hot.lock();
+        let known = hot.load(&self.reader, &stream)?;
         let head = &mut known.head;
         if places > 0 {
             self.position += u64::from(places);
@@ -207,7 +194,8 @@ impl Writer {
         }
         let head = head.clone();
         known.commands.insert(hash);
-        self.hot.grow();
+        hot.grow();
+        drop(hot);
         let events = if state { 0 } else { places };
         let commit = CommitRef { revision, events, place, command: hash };
         self.effects.push(Effect::Commit { stream, head, commit, types });
@@ -248,7 +236,7 @@ impl Writer {
 
     fn delete(&mut self, stream: StreamId, revision: Revision) -> Result<(), StoreError> {
         self.flush_now()?;
-        let mut head = self.hot.load(&self.reader, &stream)?.head.clone();
+        let mut head = self.shared().hot.lock().load(&self.reader, &stream)?.head.clone();
         let asked = revision.get();
         if asked > head.revision {
             return Err(StoreError::BeyondHead { asked, end: head.revision });
@@ -262,7 +250,7 @@ impl Writer {
         }
         self.push(&Entry::Delete { stream: stream.clone(), revision: asked })?;
         head.deleted = asked;
-        self.hot.change(&stream, &head);
+        self.shared().hot.lock().change(&stream, &head);
         self.effects.push(Effect::Delete { stream, head });
         Ok(())
     }
@@ -279,13 +267,13 @@ impl Writer {
 
     fn erase(&mut self, stream: StreamId) -> Result<(), StoreError> {
         self.flush_now()?;
-        let Head { revision, position, erased, .. } = self.hot.load(&self.reader, &stream)?.head.clone();
+        let Head { revision, position, erased, .. } = self.shared().hot.lock().load(&self.reader, &stream)?.head.clone();
         if erased {
             return Ok(());
         }
         self.push(&Entry::Erase { stream: stream.clone(), revision, position })?;
         let head = Head { revision, position, erased: true, ..Head::default() };
-        self.hot.erase(&stream, &head);
+        self.shared().hot.lock().erase(&stream, &head);
         self.effects.push(Effect::Erase { stream, head });
         Ok(())
     }

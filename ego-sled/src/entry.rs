@@ -216,7 +216,28 @@ fn encode_parts(
         reply: Raw(reply),
         body,
     };
-    postcard::to_extend(&wire, Vec::with_capacity(capacity))
+    postcard::serialize_with_flavor(&wire, Whole(Vec::with_capacity(capacity)))
+}
+
+/// Bytes are added in runs, not one by one.
+struct Whole(Vec<u8>);
+
+impl postcard::ser_flavors::Flavor for Whole {
+    type Output = Vec<u8>;
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<Vec<u8>> {
+        Ok(self.0)
+    }
 }
 
 /// Puts a commit's content together: the places that were decided, and the part that was encoded before.

@@ -1,5 +1,5 @@
-//! What the writer keeps in memory of the streams that it worked on lately: where they stand, and which command ids they know. With
-//! it, deciding a commit to a busy stream reads nothing.
+//! What is kept in memory of the streams that the writer worked on lately: where they stand, and which command ids they know. With it,
+//! deciding a commit to a busy stream reads nothing, nor does saying that such a stream has never seen a command.
 
 use crate::find::Reader;
 use crate::hash::Table;
@@ -78,6 +78,12 @@ impl Hot {
                 Ok(place.insert(known))
             }
         }
+    }
+
+    /// Whether the stream may know a command id of this number; `None` when the stream is not here.
+    pub(crate) fn knows(&self, stream: &StreamId, command: u64) -> Option<bool> {
+        let known = self.young.get(stream).or_else(|| self.old.get(stream))?;
+        Some(known.commands.contains(&command))
     }
 
     /// A commit was decided to a stream that is here.

@@ -1,5 +1,6 @@
 //! What the store's callers, its writer and its indexer share, and how they wake each other.
 
+use crate::hot::Hot;
 use crate::index::Index;
 use crate::log::Log;
 use crate::options::Options;
@@ -24,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) index: RwLock<Option<Arc<Index>>>,
     // Held for as long as a group is published or a reader copies what it needs.
     pub(crate) tail: RwLock<Tail>,
+    /// Changed by the writer alone.
+    pub(crate) hot: Mutex<Hot>,
     pub(crate) head: watch::Sender<Option<Position>>,
     pub(crate) queue: Queue,
     pub(crate) room: Arc<Semaphore>,
@@ -39,6 +42,7 @@ impl Shared {
         let head = Position::new(tail.reach.position);
         Self {
             active: AtomicU32::new(tail.reach.spot.segment),
+            hot: Mutex::new(Hot::new(usize::try_from(options.cache_bytes).unwrap_or(usize::MAX))),
             options,
             log,
             index: RwLock::new(Some(index)),

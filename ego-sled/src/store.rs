@@ -7,6 +7,7 @@ use crate::find::Reader;
 use crate::folder::Folder;
 use crate::group::GroupWriter;
 use crate::index;
+use crate::key::command_hash;
 use crate::mark::Mark;
 use crate::options::{Durability, Options};
 use crate::recover::{Recovery, recover};
@@ -24,6 +25,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 /// A store in a folder of this machine, for one process. Cloning shares it; the last clone closes it when it is dropped, which waits
 /// for what is under way. Use [`close`](Store::close) where waiting would hold up other tasks, and to learn whether it went well.
@@ -193,6 +195,12 @@ impl Store for SledStore {
         };
         let batch = prepared?;
         ask(&self.shared, request::kib(&batch), |answer| Task::Append { batch, answer }).await
+    }
+
+    fn is_new_command(&self, stream: &StreamId, id: &CommandId) -> bool {
+        // The writer holds the lock for about a microsecond. When it reads from the disk meanwhile, the caller does so apart.
+        let Some(hot) = self.shared.hot.try_lock_for(Duration::from_micros(50)) else { return false };
+        hot.knows(stream, command_hash(id.as_str())) == Some(false) && self.reader().is_ok()
     }
 
     async fn find_command(&self, stream: &StreamId, id: &CommandId) -> Result<Option<Committed>, StoreError> {

@@ -189,10 +189,7 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
     /// What was recorded for the command before.
     async fn find_before(&self, cell: &Cell<A>) -> Result<Option<crate::store::Committed>, StoreError> {
         let (store, id) = (&cell.shared.store, self.rest.order.id());
-        match store.knows_command(&cell.stream, id) {
-            Some(false) => Ok(None),
-            _ => store.find_command(&cell.stream, id).await,
-        }
+        if store.is_new_command(&cell.stream, id) { Ok(None) } else { store.find_command(&cell.stream, id).await }
     }
 
     /// The aggregate's state in memory is not the recorded one. Those commands that relied on it come back as they are answered, and

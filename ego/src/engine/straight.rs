@@ -57,8 +57,7 @@ pub(super) fn straight<A: Aggregate, C: HandledBy<A>>(cell: &Arc<Cell<A>>, comma
 
 /// Whether everything that a decision needs is here.
 fn may_decide<A: Aggregate>(cell: &Cell<A>, seat: &Seat<A>, order: &Order) -> bool {
-    let may_be_repeated =
-        || seat.lineage.awaits(order.id()) || cell.shared.store.knows_command(&cell.stream, order.id()) != Some(false);
+    let may_be_repeated = || seat.lineage.awaits(order.id()) || !cell.shared.store.is_new_command(&cell.stream, order.id());
     seat.core.as_ref().is_some_and(|core| order.fits(core.revision))
         && !seat.lineage.is_broken()
         && !(order.own_id && may_be_repeated())

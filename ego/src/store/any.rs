@@ -34,8 +34,8 @@ impl Store for AnyStore {
     fn immediate(&self) -> Option<&dyn Immediate> {
         self.0.immediate()
     }
-    fn knows_command(&self, stream: &StreamId, id: &CommandId) -> Option<bool> {
-        self.0.knows_command(stream, id)
+    fn is_new_command(&self, stream: &StreamId, id: &CommandId) -> bool {
+        self.0.is_new_command(stream, id)
     }
     async fn find_command(&self, stream: &StreamId, id: &CommandId) -> Result<Option<Committed>, StoreError> {
         self.0.find_command(stream, id).await

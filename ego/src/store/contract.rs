@@ -45,10 +45,10 @@ pub trait Store: Send + Sync + 'static {
         None
     }
 
-    /// Whether something was recorded for this command id in this stream, if that is known without waiting; `None` says that
-    /// [`find_command`](Store::find_command) has to be asked. What is not durable yet is not known.
-    fn knows_command(&self, _stream: &StreamId, _id: &CommandId) -> Option<bool> {
-        None
+    /// Whether it is certain, without waiting, that nothing was recorded for this command id in this stream. `false` says nothing:
+    /// then [`find_command`](Store::find_command) is asked.
+    fn is_new_command(&self, _stream: &StreamId, _id: &CommandId) -> bool {
+        false
     }
 
     /// What was recorded for this command id in this stream, if anything.

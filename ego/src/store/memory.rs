@@ -98,8 +98,8 @@ impl Store for MemoryStore {
         Some(self)
     }
 
-    fn knows_command(&self, stream: &StreamId, id: &CommandId) -> Option<bool> {
-        self.open(|inner| inner.command(stream, id).is_some()).ok()
+    fn is_new_command(&self, stream: &StreamId, id: &CommandId) -> bool {
+        self.open(|inner| inner.command(stream, id).is_none()).unwrap_or(false)
     }
 
     async fn find_command(&self, stream: &StreamId, id: &CommandId) -> Result<Option<Committed>, StoreError> {
