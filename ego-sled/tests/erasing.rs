@@ -133,3 +133,17 @@ fn a_commit_that_is_too_large_for_the_segment_that_a_compaction_began_leaves_no_
         store.close().await.unwrap();
     });
 }
+
+#[test]
+fn a_stream_that_was_deleted_in_part_and_then_erased_is_whole_after_a_compaction() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let store = small(folder.path()).open().unwrap();
+        fill(&store, "a", 3).await;
+        store.delete_up_to(&stream("a"), revision(2)).await.unwrap();
+        store.erase(&stream("a")).await.unwrap();
+        assert_eq!(store.compact().await.unwrap().commits, 3);
+        store.close().await.unwrap();
+        assert_eq!(SledStore::verify(folder.path()).unwrap().damage, Vec::<String>::new());
+    });
+}
