@@ -37,7 +37,7 @@ pub(crate) enum Work {
     Append,
     /// Many clients, consumers with checkpoints, a reader of the log.
     Group,
-    /// One client with large states.
+    /// Clients with large states, so that the writer writes most of the time.
     Large,
     /// Some clients, and snapshots.
     Snapshot,
@@ -100,7 +100,11 @@ impl Child {
                 all.spawn(snapshots(store.clone(), Random::new(random.number())));
                 all.spawn(snapshots(store.clone(), own));
             }
-            Work::Large => drop(all.spawn(large(engine.clone(), self.name.clone()))),
+            Work::Large => {
+                for client in 0..4 {
+                    all.spawn(large(engine.clone(), format!("{}-l{client}", self.name)));
+                }
+            }
             Work::Compact => {
                 all.spawn(upkeep(engine.clone(), store.clone(), own, format!("{}-u", self.name)));
                 all.spawn(follow(store.clone()));

@@ -19,6 +19,9 @@ pub(crate) struct Run {
     /// What the run depends on; EGO_CRASH_SEED, or drawn
     #[arg(long)]
     seed: Option<u64>,
+    /// Aim at this phase alone, once the store is there
+    #[arg(long, value_enum)]
+    aim: Option<Phase>,
     /// How many stores live at the same time
     #[arg(long, default_value_t = 3)]
     lanes: u64,
@@ -53,7 +56,7 @@ impl Run {
         let (mut lives, mut left) = (Vec::new(), rounds);
         while left > 0 {
             let seed = seed.wrapping_add(lives.len() as u64);
-            let rounds = Random::new(seed).between(25, 50).min(left);
+            let rounds = if self.aim == Some(Phase::Creating) { 1 } else { Random::new(seed).between(25, 50).min(left) };
             lives.push((seed, rounds));
             left -= rounds;
         }
@@ -64,7 +67,7 @@ impl Run {
             for _ in 0..self.lanes {
                 scope.spawn(|| {
                     while let Some((seed, rounds)) = next() {
-                        if let Err(failure) = live(seed, rounds, &tally) {
+                        if let Err(failure) = live(seed, rounds, self.aim, &tally) {
                             tally.lock().failures.push(failure.to_string());
                         }
                     }
@@ -76,13 +79,13 @@ impl Run {
         println!("{tally}time              {all:.1} s, of these checking {checking:.1} s");
         hold!(tally.failures.is_empty(), "{} stores failed", tally.failures.len());
         let never: Vec<_> = Phase::ALL.into_iter().filter(|phase| !tally.kills.contains_key(phase)).collect();
-        hold!(never.is_empty(), "no kill hit {never:?}");
+        hold!(never.is_empty() || self.aim.is_some(), "no kill hit {never:?}");
         Ok(())
     }
 }
 
 /// One store from its creation through so many rounds. On failure its folder is kept.
-fn live(seed: u64, rounds: u64, tally: &Mutex<Tally>) -> Outcome {
+fn live(seed: u64, rounds: u64, aim: Option<Phase>, tally: &Mutex<Tally>) -> Outcome {
     let folder = tempfile::Builder::new().prefix("ego-crash-").tempdir()?;
     let (mut life, mut random) = (Life::new(folder.path().to_owned(), seed), Random::new(!seed));
     let (mut deck, mut done) = (vec![Phase::Creating], 0);
@@ -91,12 +94,14 @@ fn live(seed: u64, rounds: u64, tally: &Mutex<Tally>) -> Outcome {
             // What the last check sent again was checked by nobody yet.
             break life.check().err().map(|failure| format!("at the end: {failure}"));
         }
-        let aim = deck.pop().unwrap_or(Phase::Group);
         if deck.is_empty() {
             deck.extend(Phase::ALL.into_iter().filter(|phase| *phase != Phase::Creating));
             deck.extend([Phase::Group, Phase::Recovery]);
+            deck.retain(|phase| aim.is_none_or(|aim| aim == *phase));
             random.shuffle(&mut deck);
         }
+        // Only a store that is not there yet can be created.
+        let Some(aim) = deck.pop() else { break life.check().err().map(|failure| failure.to_string()) };
         let started = Instant::now();
         match life.round(aim) {
             Ok(checked) => tally.lock().add(checked, started.elapsed()),
