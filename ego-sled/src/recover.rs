@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Recovery {
-    /// Whether the store had been closed, rather than killed.
+    /// Whether the store had been closed, rather than killed, and nothing was begun since.
     pub clean: bool,
     /// How many bytes of a write that was cut short were cleared. Nobody had been told that it was recorded.
     pub bytes_cut: u64,

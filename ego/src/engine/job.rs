@@ -7,6 +7,7 @@ use super::order::{Answer, Decided, Order, Outcome, panicked};
 use super::recover::recover;
 use super::send::Receipt;
 use super::shared::{Shared, lost};
+use super::straight::record_now;
 use super::ticket::Ticket;
 use crate::message::{CommandId, Revision};
 use crate::model::{Aggregate, Command, Context, HandledBy};
@@ -102,6 +103,11 @@ impl<A: Aggregate, C: HandledBy<A>> Rest<A, C> {
         let _ = self.answerer.send(outcome);
     }
 
+    /// The last question to the sender: whether he still waits. From here on the command takes effect.
+    fn is_wanted(&self) -> bool {
+        !self.answerer.is_closed() && self.ticket.decide()
+    }
+
     fn timed_out(&self) -> CommandError<C::Error> {
         self.order.timed_out(!self.ticket.abandon())
     }
@@ -181,6 +187,8 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
             return self.stand_behind_those_before(turn, cell, seat).await;
         }
         match Self::load(cell, seat).await {
+            // Who gave up while all that was asked has not decided anything.
+            Ok(()) if self.rest.answerer.is_closed() => {}
             Ok(()) => self.decide(cell, seat).await,
             Err(error) => self.rest.answer(Err(error)),
         }
@@ -257,6 +265,18 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
             }
             Decided::Nothing(outcome) => Finish { rest, copy, what: What::Answer(outcome) }.go(cell, seat).await,
             Decided::Record(commit, reply) => {
+                if lineage.is_settled()
+                    && !lineage.is_broken()
+                    && let Some(store) = cell.shared.store.immediate()
+                {
+                    if !rest.is_wanted() {
+                        return events.clear();
+                    }
+                    return match record_now(cell, store, seat, &rest.order, commit, reply) {
+                        Ok(outcome) => rest.answer(outcome),
+                        Err(error) => rest.again(cell, copy, error),
+                    };
+                }
                 let events = std::mem::take(events);
                 Finish { rest, copy, what: What::Record { commit: Box::new(commit), events, reply } }.go(cell, seat).await;
             }
@@ -347,7 +367,7 @@ impl<A: Aggregate, C: HandledBy<A>> Finish<A, C> {
         let of_answer = Arc::clone(cell);
         match what {
             What::Record { commit, mut events, reply } => {
-                if !rest.ticket.decide() {
+                if !rest.is_wanted() {
                     committer.release(room);
                     return None;
                 }

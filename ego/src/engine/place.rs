@@ -12,13 +12,15 @@ use std::any::Any;
 use std::hash::BuildHasher;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The active aggregates of one kind, in shards with a small lock each.
 pub(super) struct Place<A: Aggregate> {
     shared: Arc<Shared>,
     shards: Box<[Mutex<Shard<A>>]>,
     hasher: DefaultHashBuilder,
-    shard_limit: usize,
+    /// How many there are in all shards; the bound is one for all, as no hash spreads them evenly.
+    count: AtomicUsize,
 }
 
 /// The aggregates of one shard, the one that was used longest ago last.
@@ -35,7 +37,7 @@ impl<A: Aggregate> Place<A> {
         Self {
             shards: (0..shards).map(|_| Mutex::new(LruCache::unbounded())).collect(),
             hasher: DefaultHashBuilder::default(),
-            shard_limit: limit.div_ceil(shards),
+            count: AtomicUsize::new(0),
             shared,
         }
     }
@@ -56,13 +58,15 @@ impl<A: Aggregate> Place<A> {
         let cell = Cell::new(Self::stream(id)?, Arc::clone(&self.shared));
         cell.touch(uptime);
         shard.put(id.into(), Arc::clone(&cell));
+        let mut count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         // Never the new one, which stands first.
         for _ in 0..Self::LOOKS.min(shard.len() - 1) {
-            if shard.len() <= self.shard_limit {
+            if count <= self.shared.limits.active_aggregates {
                 break;
             }
             let Some((id, oldest)) = shard.pop_lru() else { break };
             if oldest.try_retire(None) {
+                count = self.count.fetch_sub(1, Ordering::Relaxed) - 1;
                 leaving.0.push(oldest);
             } else {
                 // Busy, so it counts as used just now: the next look finds those behind it.
@@ -124,6 +128,7 @@ impl<A: Aggregate> AnyPlace for Place<A> {
                 .map(|(id, _)| Arc::clone(id))
                 .collect();
             leaving.0.extend(ids.iter().filter_map(|id| shard.pop(id)));
+            self.count.fetch_sub(leaving.0.len(), Ordering::Relaxed);
         }
     }
 

@@ -6,7 +6,7 @@ use super::error::{RecoveryError, panic_message};
 use super::shared::{Shared, lost};
 use crate::message::{Position, Revision, StreamId};
 use crate::model::{Aggregate, Event, Stored};
-use crate::store::{Direction, RecordedEvent, Store, StoreError};
+use crate::store::{Direction, RecordedEvent, Store, StoreError, StreamHead};
 use futures_util::FutureExt;
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -43,13 +43,10 @@ pub(super) async fn recover<A: Aggregate>(shared: &Shared, stream: &StreamId) ->
         }
         match page.next {
             Some(next) => from = Some(next),
-            None => break,
+            None if recovered.core.revision.is_none() && began_meanwhile(shared, stream).await? => {}
+            None => return Ok(recovered),
         }
     }
-    if recovered.core.revision.is_none() {
-        nothing_is_missing(shared, stream).await?;
-    }
-    Ok(recovered)
 }
 
 /// The same for a caller who may be dropped or never polled again: activation waits for the permit that a replay holds.
@@ -94,14 +91,15 @@ fn next_in_order(stream: &StreamId, last: Option<Revision>, found: Revision) -> 
     }
 }
 
-/// An empty stream is a new aggregate only if nothing was recorded before.
-async fn nothing_is_missing(shared: &Shared, stream: &StreamId) -> Result<(), RecoveryError> {
+/// An empty stream is a new aggregate only if nothing was recorded before. True when it is to be read again: its first event came
+/// after it was found empty.
+async fn began_meanwhile(shared: &Shared, stream: &StreamId) -> Result<bool, RecoveryError> {
     match shared.store.stream_head(stream).await? {
         Some(head) if head.erased => Err(RecoveryError::Erased),
-        Some(head) => match head.revision {
-            Some(last) => Err(StoreError::HistoryDeleted { first: last.next() }.into()),
-            None => Ok(()),
-        },
-        None => Ok(()),
+        Some(StreamHead { revision: Some(last), first: None, .. }) => {
+            Err(StoreError::HistoryDeleted { first: last.next() }.into())
+        }
+        Some(head) => Ok(head.revision.is_some()),
+        None => Ok(false),
     }
 }

@@ -6,8 +6,8 @@ use super::cell::{Cell, Seat};
 use super::committer::{Wake, store_panicked};
 use super::error::CommandError;
 use super::job::{Copy, Finish, Rest, Waiting, What, apply, at};
-use super::order::{Decided, Order, Outcome, panicked};
-use crate::model::{Aggregate, Context, HandledBy};
+use super::order::{Answer, Decided, Order, Outcome, panicked};
+use crate::model::{Aggregate, Context, HandledBy, Reply};
 use crate::store::{Commit, Immediate, Store, Verdict};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
@@ -27,7 +27,7 @@ enum Step<A: Aggregate, C: HandledBy<A>> {
     Answered(Outcome<A, C>),
     Pushed(Waiting<C::Reply, C::Error>, Option<Wake>),
     /// The committer has no room yet.
-    Stays(Waiting<C::Reply, C::Error>, Finish<A, C>),
+    Stays(Waiting<C::Reply, C::Error>, Box<Finish<A, C>>),
     Long(C, Order),
 }
 
@@ -48,7 +48,7 @@ pub(super) fn straight<A: Aggregate, C: HandledBy<A>>(cell: &Arc<Cell<A>>, comma
             Way::Decided(waiting)
         }
         Step::Stays(waiting, finish) => {
-            sitting.stay(Box::new(finish));
+            sitting.stay(finish);
             Way::Decided(waiting)
         }
         Step::Long(command, order) => Way::Long(command, order),
@@ -88,7 +88,13 @@ fn decide<A: Aggregate, C: HandledBy<A>>(cell: &Arc<Cell<A>>, seat: &mut Seat<A>
         Decided::Nothing(outcome) => What::Answer(outcome),
         Decided::Record(commit, reply) => {
             if settled && let Some(store) = cell.shared.store.immediate() {
-                return record_now(cell, store, seat, copy, order, commit, reply);
+                return match record_now(cell, store, seat, &order, commit, reply) {
+                    Ok(outcome) => Step::Answered(outcome),
+                    Err(error) => match copy.command(cell) {
+                        Some(command) => Step::Long(command, order),
+                        None => Step::Answered(Err(error)),
+                    },
+                };
             }
             What::Record { commit: Box::new(commit), events: std::mem::take(events), reply }
         }
@@ -97,7 +103,7 @@ fn decide<A: Aggregate, C: HandledBy<A>>(cell: &Arc<Cell<A>>, seat: &mut Seat<A>
     let finish = Finish { rest, copy, what };
     match cell.shared.committer.try_reserve(finish.size()) {
         Some(room) => Step::Pushed(waiting, finish.enter(cell, seat, room)),
-        None => Step::Stays(waiting, finish),
+        None => Step::Stays(waiting, Box::new(finish)),
     }
 }
 
@@ -113,19 +119,19 @@ fn call<A: Aggregate, C: HandledBy<A>>(command: C, state: &A, context: &Context)
     }
 }
 
-/// Nothing is under way that the commit could rely on, so it need not stand in line.
-fn record_now<A: Aggregate, C: HandledBy<A>>(
+/// Records a commit in the call: nothing is under way that it could rely on, so it need not stand in line. `Err` when the command has
+/// to decide again.
+pub(super) fn record_now<A: Aggregate, R: Reply, E>(
     cell: &Cell<A>,
     store: &dyn Immediate,
     seat: &mut Seat<A>,
-    copy: Copy,
-    order: Order,
+    order: &Order,
     commit: Commit,
-    reply: C::Reply,
-) -> Step<A, C> {
+    reply: R,
+) -> Result<Answer<R, E>, CommandError<E>> {
     let mut events = std::mem::take(&mut seat.events);
     if let Err(panic) = apply(seat, &mut events) {
-        return Step::Answered(Err(panic));
+        return Ok(Err(panic));
     }
     seat.events = events;
     let verdict = std::panic::catch_unwind(AssertUnwindSafe(|| store.append_one(commit)))
@@ -135,11 +141,5 @@ fn record_now<A: Aggregate, C: HandledBy<A>>(
         // The state in memory is not the recorded one.
         _ => seat.core = None,
     }
-    match order.conclude(&cell.shared.codecs, reply, verdict) {
-        Ok(outcome) => Step::Answered(outcome),
-        Err(error) => match copy.command(cell) {
-            Some(command) => Step::Long(command, order),
-            None => Step::Answered(Err(error)),
-        },
-    }
+    order.conclude(&cell.shared.codecs, reply, verdict)
 }

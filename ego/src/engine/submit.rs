@@ -83,12 +83,11 @@ impl<A: Aggregate, C: HandledBy<A>> Future for Submit<A, C> {
     }
 }
 
+/// A command that was taken: its aggregate, and what came with it.
+type Taken<A, C> = Result<(Arc<Cell<A>>, Order), CommandError<<C as HandledBy<A>>::Error>>;
+
 /// Checks everything that came with the command, and finds its aggregate.
-fn take<A: Aggregate, C: HandledBy<A>>(
-    door: &Arc<Door>,
-    id: &str,
-    options: Options,
-) -> Result<(Arc<Cell<A>>, Order), CommandError<C::Error>> {
+fn take<A: Aggregate, C: HandledBy<A>>(door: &Arc<Door>, id: &str, options: Options) -> Taken<A, C> {
     let place = door.inner.place::<A>().ok_or(UnknownTarget::Aggregate { aggregate: std::any::type_name::<A>() })?;
     let shared = &door.inner.shared;
     let Options { command_id, pass, expected, metadata, timeout } = options;

@@ -99,11 +99,11 @@ impl Store for MemoryStore {
     }
 
     fn is_new_command(&self, stream: &StreamId, id: &CommandId) -> bool {
-        self.open(|inner| inner.command(stream, id).is_none()).unwrap_or(false)
+        self.open(|inner| !inner.knows(stream, id)).unwrap_or(false)
     }
 
     async fn find_command(&self, stream: &StreamId, id: &CommandId) -> Result<Option<Committed>, StoreError> {
-        self.open(|inner| inner.command(stream, id).cloned())
+        self.open(|inner| inner.command(stream, id))
     }
 
     async fn stream_head(&self, stream: &StreamId) -> Result<Option<StreamHead>, StoreError> {

@@ -1,7 +1,7 @@
 //! How rules look at a store: the one place that touches its API where errors are not a rule's subject.
 
 use super::commit::Draft;
-use crate::message::{Position, Revision, StreamId};
+use crate::message::{CommandId, Position, Revision, StreamId};
 use crate::store::{
     AnyStore, Committed, Direction, EventType, Filter, Page, RecordedEvent, Refusal, Store, StoreError, StreamHead, Verdict,
 };
@@ -57,24 +57,42 @@ impl Probe {
 
     /// Appends where the store may be closed.
     pub(super) async fn try_append(&self, draft: Draft) -> Result<Vec<Verdict>, StoreError> {
-        self.store.append(vec![draft.commit]).await
+        match self.store.immediate() {
+            Some(store) => store.append_one(draft.commit).map(|verdict| vec![verdict]),
+            None => self.store.append(vec![draft.commit]).await,
+        }
     }
 
+    /// One commit: at once, by a store that says that it can.
     pub(super) async fn append(&self, draft: Draft) -> Verdict {
+        if let Some(store) = self.store.immediate() {
+            return ok(store.append_one(draft.commit), "appending at once");
+        }
         let mut verdicts = self.batch([draft]).await;
         verdicts.pop().unwrap_or_else(|| panic!("no verdict"))
     }
 
+    /// What was recorded is never taken for new.
+    fn is_known(&self, stream: &StreamId, id: &CommandId) {
+        assert!(!self.store.is_new_command(stream, id), "the command {id} was recorded in {stream}, and is said to be new");
+    }
+
     /// Appends what must be committed.
     pub(super) async fn commit(&self, draft: Draft) -> Committed {
+        let stream = draft.commit.stream.clone();
         match self.append(draft).await {
-            Verdict::Committed(committed) => committed,
+            Verdict::Committed(committed) => {
+                self.is_known(&stream, &committed.command_id);
+                committed
+            }
             other => panic!("expected a commit to be recorded, found {other:?}"),
         }
     }
 
     /// Appends what must be known already.
     pub(super) async fn repeat(&self, draft: Draft) -> Committed {
+        let (stream, id) = (draft.commit.stream.clone(), draft.commit.metadata.command_id.clone());
+        self.is_known(&stream, &id);
         match self.append(draft).await {
             Verdict::Repeated(committed) => committed,
             other => panic!("expected a commit to be repeated, found {other:?}"),

@@ -84,6 +84,8 @@ faults! {
     RemembersRefusedCommands,
     /// Looking for a command never finds one.
     FindsNoCommand,
+    /// Every command is said to be new.
+    EveryCommandIsNew,
 
     // Content.
     /// Payloads are read as text.

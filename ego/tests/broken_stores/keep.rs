@@ -121,6 +121,9 @@ impl Store for Broken {
         self.open_unless(Fault::AppendsAfterClose)?;
         self.append_broken(batch).await
     }
+    fn is_new_command(&self, _: &StreamId, _: &CommandId) -> bool {
+        self.has(Fault::EveryCommandIsNew)
+    }
     async fn find_command(&self, stream: &StreamId, id: &CommandId) -> Result<Option<Committed>, StoreError> {
         self.open_unless(Fault::ReadsAfterClose)?;
         let noted = self.kept().commands.get(id).cloned();

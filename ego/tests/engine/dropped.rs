@@ -328,6 +328,12 @@ async fn with_a_handler_that_panics() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn with_a_handler_that_panics_in_memory() {
+    let scene = Scene { command: "Panic", events: 0, steps: 1, ..COUNT_MANY };
+    given_up_at_every_step(scene, somebody_commits, |engine| engine.send::<Tally>("a", Panic)).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn with_an_applier_that_panics() {
     let scene = Scene { command: "Poison", events: 0, limits: |limits| limits.active_aggregates = 1, ..COUNT_MANY };
     given_up_at_every_step(scene, five_events_and_out_of_memory, |engine| engine.send::<Tally>("a", Poison)).await;

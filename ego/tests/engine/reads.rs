@@ -1,6 +1,8 @@
 //! Reading without a command, and what cannot be read.
 
+use crate::stage::{Stage, soon};
 use crate::tally::*;
+use crate::writers::count_behind_the_engines_back;
 use crate::{engine_on, limits, start};
 use ego::codec::{Codec, CodecError, Json, Visit};
 use ego::engine::{CommandError, ReadError, RecoveryError};
@@ -8,6 +10,8 @@ use ego::message::{CommandId, Expected, Metadata, Revision, StreamId};
 use ego::model::DecodeError;
 use ego::prelude::*;
 use ego::store::{Body, Commit, MemoryStore, NewEvent, Store, StoreError};
+use futures_util::FutureExt;
+use std::pin::pin;
 use std::sync::Arc;
 
 fn stream() -> StreamId {
@@ -142,4 +146,21 @@ async fn an_erased_aggregate_is_told_to_readers_and_senders() {
     assert!(matches!(refused, Err(CommandError::Refused(ego::store::Refusal::Erased))));
     let refused = engine.send::<Tally>("a", Count { by: 1 }).await;
     assert!(matches!(refused, Err(CommandError::Unloadable { source: RecoveryError::Erased, .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_aggregate_that_begins_while_it_is_loaded_is_loaded() {
+    for steps in 0..10 {
+        let stage = Stage::new(|_| {}).await;
+        stage.hold();
+        let mut loading = pin!(stage.engine.load::<Tally>("a"));
+        assert!((&mut loading).now_or_never().is_none());
+        for _ in 0..steps {
+            stage.step().await;
+        }
+        count_behind_the_engines_back(&stage.store.inner, "other").await;
+        stage.free();
+        let loaded = soon(loading).await.unwrap_or_else(|error| panic!("after {steps} steps: {error}"));
+        assert_eq!(loaded.state.total, loaded.revision.map_or(0, |_| 1000), "after {steps} steps");
+    }
 }

@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rand::RngExt;
 use rand::rngs::StdRng;
+use std::fmt;
 use std::time::Duration;
 
 /// A command without its shelf.
@@ -176,7 +177,7 @@ pub type Told = Result<Done, No>;
 pub type Answer = BoxFuture<'static, Told>;
 
 impl How {
-    fn answer<R: Send + 'static, E: std::fmt::Display + Send + 'static>(
+    fn answer<R: Send + 'static, E: fmt::Debug + fmt::Display + Send + 'static>(
         self,
         mut sending: Sending<'_, R, E>,
         mark: Mark,
@@ -203,7 +204,7 @@ impl How {
                 Err(CommandError::Panicked { message }) if &*message == BURST => Err(No::Known("panicked")),
                 Err(CommandError::Timeout { recorded_unknown: false, .. }) => Err(No::Known("timed out")),
                 Err(CommandError::Timeout { recorded_unknown: true, .. }) => Err(No::TooLate),
-                Err(error) => Err(No::Wrong(with_causes(&error.map(|refused| std::io::Error::other(refused.to_string()))))),
+                Err(error) => Err(No::Wrong(with_causes(&error))),
             }
         }
         .boxed()

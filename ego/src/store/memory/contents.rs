@@ -4,7 +4,8 @@ use super::super::{
     Body, Commit, Committed, EventType, NewEvent, NewState, RecordedEvent, Refusal, Snapshot, StoredState, StreamHead, Verdict,
 };
 use super::MemoryStore;
-use crate::message::{CommandId, Expected, Name, Position, Revision, StreamId};
+use crate::message::{CommandId, Expected, Metadata, Name, Position, Revision, StreamId};
+use bytes::Bytes;
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
@@ -41,9 +42,33 @@ pub(super) struct Stream {
     pub(super) erased: bool,
     /// The last shape that was added to `types` for this stream.
     shape: Option<(Name, u32)>,
-    commits: Vec<Committed>,
-    /// Where a command id stands in `commits`.
-    places: HashTable<usize>,
+    commits: Vec<Done>,
+    /// Where a command id stands in `commits`, and its hash.
+    places: HashTable<(u64, usize)>,
+}
+
+/// What was recorded for a command.
+struct Done {
+    revision: Option<Revision>,
+    position: Option<Position>,
+    events: u32,
+    metadata: Arc<Metadata>,
+    codec: Name,
+    reply: Bytes,
+}
+
+impl Done {
+    fn committed(&self) -> Committed {
+        Committed {
+            revision: self.revision,
+            position: self.position,
+            events: self.events,
+            command_id: self.metadata.command_id.clone(),
+            command: self.metadata.command.clone(),
+            codec: self.codec.clone(),
+            reply: self.reply.clone(),
+        }
+    }
 }
 
 impl Contents {
@@ -51,8 +76,12 @@ impl Contents {
         Position::new(self.log.len() as u64)
     }
 
-    pub(super) fn command(&self, stream: &StreamId, id: &CommandId) -> Option<&Committed> {
-        self.streams.get(stream)?.command(self.hasher.hash_one(id), id)
+    pub(super) fn command(&self, stream: &StreamId, id: &CommandId) -> Option<Committed> {
+        self.streams.get(stream)?.command(self.hasher.hash_one(id), id).map(Done::committed)
+    }
+
+    pub(super) fn knows(&self, stream: &StreamId, id: &CommandId) -> bool {
+        self.streams.get(stream).is_some_and(|stream| stream.command(self.hasher.hash_one(id), id).is_some())
     }
 
     /// The event at a position, if it is still there.
@@ -81,7 +110,7 @@ impl Contents {
             return verdict;
         }
         let id = is_new.then(|| commit.stream.clone());
-        let committed = stream.record(commit, hash, log, types, hasher);
+        let committed = stream.record(commit, hash, log, types);
         if let Some(id) = id {
             names.insert(id.clone());
             streams.insert(id, new);
@@ -132,9 +161,10 @@ impl Log {
 }
 
 impl Stream {
-    fn command(&self, hash: u64, id: &CommandId) -> Option<&Committed> {
-        let found = self.places.find(hash, |place| self.commits[*place].command_id == *id)?;
-        self.commits.get(*found)
+    fn command(&self, hash: u64, id: &CommandId) -> Option<&Done> {
+        let of_id = |place: usize| self.commits[place].metadata.command_id == *id;
+        let (_, place) = self.places.find(hash, |(known, place)| *known == hash && of_id(*place))?;
+        self.commits.get(*place)
     }
 
     /// Why the commit is not recorded.
@@ -143,7 +173,7 @@ impl Stream {
             return Some(Verdict::Refused(Refusal::Erased));
         }
         match self.command(hash, &commit.metadata.command_id) {
-            Some(before) => Some(Verdict::Repeated(before.clone())),
+            Some(before) => Some(Verdict::Repeated(before.committed())),
             None => self.refusal(commit, broken).map(Verdict::Refused),
         }
     }
@@ -169,14 +199,7 @@ impl Stream {
         mixed.then_some(Refusal::Mixed)
     }
 
-    fn record(
-        &mut self,
-        commit: Commit,
-        hash: u64,
-        log: &mut Log,
-        types: &mut HashSet<EventType>,
-        hasher: &DefaultHashBuilder,
-    ) -> Committed {
+    fn record(&mut self, commit: Commit, hash: u64, log: &mut Log, types: &mut HashSet<EventType>) -> Committed {
         let Commit { stream, metadata, codec, body, reply, .. } = commit;
         let mut recorded = 0;
         match body {
@@ -210,18 +233,10 @@ impl Stream {
                 log.push(None);
             }
         }
-        let committed = Committed {
-            revision: self.revision,
-            position: self.position,
-            events: recorded,
-            command_id: metadata.command_id.clone(),
-            command: metadata.command.clone(),
-            codec,
-            reply,
-        };
-        let Self { commits, places, .. } = self;
-        places.insert_unique(hash, commits.len(), |place| hasher.hash_one(&commits[*place].command_id));
-        commits.push(committed.clone());
+        let done = Done { revision: self.revision, position: self.position, events: recorded, metadata, codec, reply };
+        let committed = done.committed();
+        self.places.insert_unique(hash, (hash, self.commits.len()), |(hash, _)| *hash);
+        self.commits.push(done);
         committed
     }
 
