@@ -91,7 +91,7 @@ impl GroupWriter {
         self.spot == Spot::first(self.spot.segment)
     }
 
-    /// Goes on in the next segment. Nothing may be gathered.
+    /// Goes on in the next segment with room for an entry of this length. Nothing may be gathered.
     pub(crate) fn roll(&mut self, content: usize) -> Result<(), StoreError> {
         // What the next segment holds says that this one is durable.
         self.sync()?;
@@ -99,7 +99,8 @@ impl GroupWriter {
             // What went wrong there goes wrong here again, and is told then.
             let _ = spare.join();
         }
-        let number = self.spot.segment + 1;
+        // An empty segment that is too small is made anew: a log that skipped one would end there for whoever opens it.
+        let number = if self.at_start() { self.spot.segment } else { self.spot.segment + 1 };
         let needed = SEGMENT_HEADER as u64 + record::group_room(ENTRY_HEADER + content);
         if self.log.last() < number || self.log.segment(number)?.len < needed {
             self.log.create(number, self.segment_bytes.max(needed))?;

@@ -84,6 +84,7 @@ pub(crate) fn verify(path: &Path) -> Result<Verification, StoreError> {
     let known = index.as_ref().map(IndexCopy::meta).unwrap_or_default();
     let mut check = Check { found, unreadable, ..Check::default() };
     check.log(&log, &readable, &known, marked);
+    check.deletions();
     match &index {
         Ok(index) => check.index(&folder, &log, index),
         Err(reason) => {
@@ -172,6 +173,16 @@ impl Check {
             && let Err(error) = self.end_at(self.end.unwrap_or(Spot::first(1)), None).judge(log, known, marked)
         {
             self.found.damaged(line(&error));
+        }
+    }
+
+    /// Asked when all was read: a compaction may have emptied what was deleted, if the stream was erased later.
+    fn deletions(&mut self) {
+        let beyond = self.model.streams.iter().filter(|(_, (head, _))| head.deleted > head.revision);
+        let mut beyond: Vec<_> = beyond.map(|(stream, (head, _))| (stream.clone(), head.deleted, head.revision)).collect();
+        beyond.sort_unstable();
+        for (stream, deleted, end) in beyond.into_iter().filter(|_| !self.model.gaps) {
+            self.found.damaged(format!("{stream} is deleted up to revision {deleted}, and ends with {end}"));
         }
     }
 
@@ -307,11 +318,7 @@ impl Check {
             }
             Entry::Forget { consumer } => drop(model.checkpoints.remove(&consumer)),
             Entry::Delete { stream, revision } => {
-                let (head, _) = model.streams.entry(stream.clone()).or_default();
-                head.deleted = revision;
-                if !model.gaps && revision > head.revision {
-                    return Err(format!("{stream} is deleted up to revision {revision}, and ends with {}", head.revision));
-                }
+                model.streams.entry(stream).or_default().0.deleted = revision;
             }
             Entry::Erase { stream, revision, position } => {
                 let head = Head { revision, position, erased: true, ..Head::default() };

@@ -7,6 +7,7 @@ mod common;
 use common::*;
 use ego::message::Expected;
 use ego::store::{Snapshot, Store};
+use ego_sled::SledStore;
 use std::fs;
 use std::path::Path;
 
@@ -112,5 +113,37 @@ fn a_compaction_that_was_cut_short_after_any_segment_is_harmless() {
             let store = small(folder.path()).open().unwrap();
             assert_eq!(everything(&store, &[stream("a"), stream("secret")], &[]).await.unwrap(), before);
         }
+    });
+}
+
+#[test]
+fn a_commit_that_is_too_large_for_the_segment_that_a_compaction_began_leaves_no_hole() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let store = small(folder.path()).open().unwrap();
+        fill(&store, "a", 3).await;
+        store.compact().await.unwrap();
+        let large = commit("b", "large", Expected::Any, vec![event(vec![b'x'; 3 * SMALL_SEGMENT as usize])]);
+        store.append(vec![large]).await.unwrap();
+        store.close().await.unwrap();
+        assert_eq!(SledStore::verify(folder.path()).unwrap().damage, Vec::<String>::new());
+        let _ = fs::remove_dir_all(folder.path().join("index"));
+        let store = small(folder.path()).open().unwrap();
+        assert_eq!(whole_log(&store).await.unwrap().len(), 4);
+        store.close().await.unwrap();
+    });
+}
+
+#[test]
+fn a_stream_that_was_deleted_in_part_and_then_erased_is_whole_after_a_compaction() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let store = small(folder.path()).open().unwrap();
+        fill(&store, "a", 3).await;
+        store.delete_up_to(&stream("a"), revision(2)).await.unwrap();
+        store.erase(&stream("a")).await.unwrap();
+        assert_eq!(store.compact().await.unwrap().commits, 3);
+        store.close().await.unwrap();
+        assert_eq!(SledStore::verify(folder.path()).unwrap().damage, Vec::<String>::new());
     });
 }
