@@ -3,16 +3,15 @@
 //! Whoever finds the seat free takes the state, runs its own command and then those that came meanwhile. Waiting commands are data in
 //! the queue, not tasks that hold a place in line: a sender that is never polled again holds up nobody.
 
-use super::committer::Lineage;
 use super::drive::drive;
 use super::error::panic_message;
+use super::lineage::Lineage;
 use super::shared::Shared;
+use super::turns::{Look, Next, Turns};
 use crate::message::{Revision, StreamId};
 use crate::model::Aggregate;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use parking_lot::{Mutex, MutexGuard};
-use std::collections::{BTreeMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -66,23 +65,12 @@ impl<A: Aggregate> Seat<A> {
 pub(super) struct Cell<A: Aggregate> {
     pub(super) stream: StreamId,
     pub(super) shared: Arc<Shared>,
-    inner: Mutex<Inner<A>>,
+    /// Commands that have to decide again gave their slot back.
+    turns: Turns<Seat<A>, Box<dyn Job<A>>, Turn>,
     /// One permit for each command that may still be queued. Closed when the aggregate is sent away.
     pub(super) slots: Semaphore,
     /// When the aggregate was last used, in milliseconds since the engine's start.
     last_used: AtomicU64,
-}
-
-struct Inner<A: Aggregate> {
-    /// `None` while somebody runs the aggregate.
-    seat: Option<Seat<A>>,
-    /// Whether who runs it is about to be done: it does not wait for anything.
-    briefly: bool,
-    queue: VecDeque<Box<dyn Job<A>>>,
-    /// Commands that have to decide again, before those of the queue and in their order. They gave their slot back.
-    again: BTreeMap<Turn, Box<dyn Job<A>>>,
-    /// Sent away: whoever still holds the cell looks the aggregate up again.
-    retired: bool,
 }
 
 impl<A: Aggregate> Cell<A> {
@@ -93,39 +81,22 @@ impl<A: Aggregate> Cell<A> {
     const LOOKS: u32 = 40;
 
     pub(super) fn new(stream: StreamId, shared: Arc<Shared>) -> Arc<Self> {
-        let seat = Seat::new();
         Arc::new(Self {
             stream,
+            turns: Turns::new(Seat::new()),
             slots: Semaphore::new(shared.limits.mailbox),
             last_used: AtomicU64::new(0),
             shared,
-            inner: Mutex::new(Inner {
-                seat: Some(seat),
-                briefly: false,
-                queue: VecDeque::new(),
-                again: BTreeMap::new(),
-                retired: false,
-            }),
         })
     }
 
     /// Takes the aggregate for something that waits for nothing, if it is free and nothing is queued.
     pub(super) fn sit(self: &Arc<Self>) -> Option<Sitting<'_, A>> {
         for _ in 0..Self::LOOKS {
-            let mut inner = self.inner.lock();
-            if inner.retired || !inner.queue.is_empty() || !inner.again.is_empty() {
-                return None;
-            }
-            if let Some(seat) = inner.seat.take() {
-                inner.briefly = true;
-                return Some(Sitting { cell: self, seat: Some(seat) });
-            }
-            if !inner.briefly {
-                return None;
-            }
-            drop(inner);
-            for _ in 0..8 {
-                std::hint::spin_loop();
+            match self.turns.sit() {
+                Look::Free(seat) => return Some(Sitting { cell: self, seat: Some(seat) }),
+                Look::Busy => return None,
+                Look::Soon => (0..8).for_each(|_| std::hint::spin_loop()),
             }
         }
         None
@@ -133,25 +104,15 @@ impl<A: Aggregate> Cell<A> {
 
     /// Queues a command, and runs the aggregate if nobody does. A retired cell gives the command back.
     pub(super) fn submit(self: &Arc<Self>, job: Box<dyn Job<A>>) -> Result<(), Box<dyn Job<A>>> {
-        let mut inner = self.inner.lock();
-        if inner.retired {
-            return Err(job);
+        if let Some(seat) = self.turns.submit(job)? {
+            self.run(seat);
         }
-        inner.queue.push_back(job);
-        self.run_if_free(inner);
         Ok(())
     }
 
     /// Puts a command that has to decide again before those that wait for their first turn.
     pub(super) fn resubmit(self: &Arc<Self>, turn: Turn, job: Box<dyn Job<A>>) {
-        let mut inner = self.inner.lock();
-        inner.again.insert(turn, job);
-        self.run_if_free(inner);
-    }
-
-    fn run_if_free(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner<A>>) {
-        if let Some(seat) = inner.seat.take() {
-            drop(inner);
+        if let Some(seat) = self.turns.resubmit(turn, job) {
             self.run(seat);
         }
     }
@@ -162,8 +123,7 @@ impl<A: Aggregate> Cell<A> {
 
     /// How many commands wait for their turn.
     pub(super) fn queued(&self) -> usize {
-        let inner = self.inner.lock();
-        inner.queue.len() + inner.again.len()
+        self.turns.queued()
     }
 
     /// Counts as used at this time, in milliseconds since the engine's start.
@@ -181,15 +141,12 @@ impl<A: Aggregate> Cell<A> {
         if unused_since.is_some_and(|since| !self.unused_since(since)) {
             return false;
         }
-        let Some(mut inner) = self.inner.try_lock() else { return false };
-        let idle =
-            inner.queue.is_empty() && inner.again.is_empty() && inner.seat.as_ref().is_some_and(|seat| seat.lineage.is_settled());
-        if idle {
-            inner.retired = true;
+        let retired = self.turns.retire(|seat| seat.lineage.is_settled());
+        if retired {
             // Who waits for a slot behind a sender that is never polled again finds the aggregate anew.
             self.slots.close();
         }
-        idle
+        retired
     }
 }
 
@@ -208,7 +165,7 @@ impl<A: Aggregate> Sitting<'_, A> {
     /// Goes on with what has to wait after all, before anybody else has a turn.
     pub(super) fn stay(mut self, job: Box<dyn Job<A>>) {
         if let Some(seat) = self.seat.take() {
-            self.cell.inner.lock().briefly = false;
+            self.cell.turns.stay();
             let mut run = Run { cell: Arc::clone(self.cell), seat: Some(seat) };
             drive(&self.cell.shared.runtime, async move {
                 run.turn(job).await;
@@ -220,13 +177,9 @@ impl<A: Aggregate> Sitting<'_, A> {
 
 impl<A: Aggregate> Drop for Sitting<'_, A> {
     fn drop(&mut self) {
-        let Some(seat) = self.seat.take() else { return };
-        let mut inner = self.cell.inner.lock();
-        inner.briefly = false;
-        if inner.queue.is_empty() && inner.again.is_empty() {
-            inner.seat = Some(seat);
-        } else {
-            drop(inner);
+        if let Some(seat) = self.seat.take()
+            && let Some(seat) = self.cell.turns.leave(seat)
+        {
             self.cell.run(seat);
         }
     }
@@ -241,17 +194,13 @@ struct Run<A: Aggregate> {
 impl<A: Aggregate> Run<A> {
     async fn run(mut self) {
         for turns in 1u32.. {
-            let job = {
-                let mut inner = self.cell.inner.lock();
-                if let Some((_, job)) = inner.again.pop_first() {
-                    job
-                } else if let Some(job) = inner.queue.pop_front() {
+            let job = match self.cell.turns.next(&mut self.seat) {
+                Some(Next::Again(job)) => job,
+                Some(Next::First(job)) => {
                     self.cell.slots.add_permits(1);
                     job
-                } else {
-                    inner.seat = self.seat.take();
-                    return;
                 }
+                None => return,
             };
             self.turn(job).await;
             if turns % Cell::<A>::TURNS == 0 {
@@ -279,11 +228,9 @@ impl<A: Aggregate> Drop for Run<A> {
     /// Not at the end of the work: the runtime was shut down under it. Nobody will run what waits, so let the senders know.
     fn drop(&mut self) {
         if let Some(seat) = self.seat.take() {
-            let mut inner = self.cell.inner.lock();
-            inner.seat = Some(Seat { core: None, ..seat });
-            let waiting = (std::mem::take(&mut inner.again), std::mem::take(&mut inner.queue));
-            drop(inner);
-            self.cell.slots.add_permits(waiting.1.len());
+            let (again, queue) = self.cell.turns.abandon(Seat { core: None, ..seat });
+            self.cell.slots.add_permits(queue.len());
+            drop((again, queue));
         }
     }
 }

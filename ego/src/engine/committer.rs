@@ -3,77 +3,19 @@
 //! While the store makes one batch durable, the commits that arrive form the next. One batch is under way at a
 //! time, so what is answered is a prefix of what was pushed.
 //!
-//! A cell decides on states that are not durable yet. What keeps that safe is the [`Lineage`]: once one commit of a lineage was not
-//! recorded, nothing that was decided after it may be – the store sees to that within a batch, the committer between batches.
+//! A cell decides on states that are not durable yet. What keeps that safe is the [`Lineage`].
 
 use super::drive::drive;
 use super::error::panic_message;
-use crate::message::{CommandId, Position};
+use super::line::Line;
+use super::lineage::{Became, Lineage, Pending};
 use crate::store::{AnyStore, Commit, Refusal, Store, StoreError, Verdict};
 use futures_util::FutureExt;
-use hashbrown::HashSet;
-use parking_lot::Mutex;
 use std::any::Any;
-use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, Semaphore};
-
-/// What one activation of an aggregate has given to the committer.
-#[derive(Default)]
-pub(super) struct Lineage {
-    /// A commit was not recorded: the state in memory is not the recorded one.
-    broken: AtomicBool,
-    /// The position of the last event that is durable; 0 for none.
-    position: AtomicU64,
-    /// Entries that are not answered yet.
-    pending: AtomicUsize,
-    settled: Notify,
-    /// The command ids among them.
-    ids: Mutex<HashSet<CommandId>>,
-}
-
-impl Lineage {
-    pub(super) fn at(position: Option<Position>) -> Arc<Self> {
-        Arc::new(Self { position: AtomicU64::new(position.map_or(0, Position::get)), ..Self::default() })
-    }
-
-    pub(super) fn is_broken(&self) -> bool {
-        self.broken.load(Ordering::Acquire)
-    }
-
-    /// A commit was recorded up to this position.
-    pub(super) fn advance(&self, position: Option<Position>) {
-        self.position.store(position.map_or(0, Position::get), Ordering::Release);
-    }
-
-    pub(super) fn position(&self) -> Option<Position> {
-        Position::new(self.position.load(Ordering::Acquire))
-    }
-
-    /// Whether everything that was pushed has been answered.
-    pub(super) fn is_settled(&self) -> bool {
-        self.pending.load(Ordering::Acquire) == 0
-    }
-
-    /// Whether a commit under this id waits for its answer.
-    pub(super) fn awaits(&self, id: &CommandId) -> bool {
-        !self.is_settled() && self.ids.lock().contains(id)
-    }
-
-    /// Waits until everything that was pushed has been answered.
-    pub(super) async fn settle(&self) {
-        loop {
-            let settled = self.settled.notified();
-            if self.is_settled() {
-                return;
-            }
-            settled.await;
-        }
-    }
-}
+use tokio::sync::Semaphore;
 
 /// Told what became of an entry, after everything pushed before it.
 pub(super) type Answer = Box<dyn FnOnce(Result<Verdict, StoreError>) + Send>;
@@ -88,9 +30,8 @@ pub(super) enum Want {
 
 struct Entry {
     want: Want,
-    lineage: Arc<Lineage>,
-    /// Of what is to be recorded.
-    id: Option<CommandId>,
+    /// Before the answer: a sender who is told that it was dropped finds it ended.
+    pending: Pending,
     cost: u32,
     answer: Answer,
 }
@@ -101,17 +42,11 @@ const UNASKED: Verdict = Verdict::Refused(Refusal::Dependent);
 pub(super) struct Committer {
     store: AnyStore,
     runtime: Handle,
-    queue: Mutex<Queue>,
+    line: Line<Entry>,
     /// One permit a byte.
     room: Semaphore,
     room_size: usize,
     batch: usize,
-}
-
-#[derive(Default)]
-struct Queue {
-    entries: VecDeque<Entry>,
-    running: bool,
 }
 
 /// Room that was reserved for one entry.
@@ -122,7 +57,7 @@ impl Committer {
     const OVERHEAD: usize = 256;
 
     pub(super) fn new(store: AnyStore, runtime: Handle, room: usize, batch: usize) -> Arc<Self> {
-        Arc::new(Self { store, runtime, queue: Mutex::default(), room: Semaphore::new(room), room_size: room, batch })
+        Arc::new(Self { store, runtime, line: Line::new(), room: Semaphore::new(room), room_size: room, batch })
     }
 
     /// Waits until there is room for so many bytes (I12). A commit larger than all the room waits for all of it.
@@ -156,19 +91,13 @@ impl Committer {
     ///
     /// The caller pushes the entries of one lineage in the order in which they were decided, and then lets the pipeline run.
     pub(super) fn push(self: &Arc<Self>, want: Want, lineage: &Arc<Lineage>, Room(cost): Room, answer: Answer) -> Wake {
-        lineage.pending.fetch_add(1, Ordering::AcqRel);
         let id = match &want {
             Want::Record(commit) => Some(commit.metadata.command_id.clone()),
             Want::Settle => None,
         };
-        if let Some(id) = &id {
-            lineage.ids.lock().insert(id.clone());
-        }
-        let mut queue = self.queue.lock();
-        queue.entries.push_back(Entry { want, lineage: Arc::clone(lineage), id, cost, answer });
-        let runs = std::mem::replace(&mut queue.running, true);
-        drop(queue);
-        Wake((!runs).then(|| Run { committer: Arc::clone(self), finished: false }))
+        let pending = lineage.begin(id);
+        let runs = self.line.push(Entry { want, pending, cost, answer });
+        Wake(runs.then(|| Run { committer: Arc::clone(self), finished: false }))
     }
 
     /// I2, I5: 1. leave out what relies on a commit that was not recorded  2. have the rest recorded and made durable
@@ -176,14 +105,14 @@ impl Committer {
     async fn commit(&self, entries: Vec<Entry>) {
         let mut commits = Vec::with_capacity(entries.len());
         let mut waiting = Vec::with_capacity(entries.len());
-        for Entry { want, lineage, id, cost, answer } in entries {
-            let recording = matches!(want, Want::Record(_)) && !lineage.is_broken();
+        for Entry { want, pending, cost, answer } in entries {
+            let recording = matches!(want, Want::Record(_)) && !pending.is_broken();
             if let Want::Record(commit) = want
                 && recording
             {
                 commits.push(*commit);
             }
-            waiting.push((recording, lineage, id, cost, answer));
+            waiting.push((recording, pending, cost, answer));
         }
         let expected = commits.len();
         let verdicts = if commits.is_empty() { Ok(Vec::new()) } else { self.append(commits).await };
@@ -193,7 +122,7 @@ impl Committer {
             }
             other => other.map(Vec::into_iter),
         };
-        for (recording, lineage, id, cost, answer) in waiting {
+        for (recording, pending, cost, answer) in waiting {
             let verdict = if recording {
                 match &mut verdicts {
                     Ok(verdicts) => Ok(verdicts.next().unwrap_or(UNASKED)),
@@ -202,24 +131,18 @@ impl Committer {
             } else {
                 Ok(UNASKED)
             };
-            match &verdict {
-                Ok(Verdict::Committed(committed)) => {
-                    lineage.advance(committed.position);
+            let became = match &verdict {
+                Ok(Verdict::Committed(committed)) => Became::Recorded(committed.position),
+                _ if recording => Became::Lost,
+                _ => Became::Unasked,
+            };
+            pending.conclude(&became, || {
+                // An answer that panics must not stop the pipeline; it is our own code, so this says so loudly.
+                if let Err(panic) = std::panic::catch_unwind(AssertUnwindSafe(|| answer(verdict))) {
+                    tracing::error!(message = &*panic_message(&*panic), "an answer to a commit panicked");
                 }
-                _ if recording => lineage.broken.store(true, Ordering::Release),
-                _ => {}
-            }
-            // An answer that panics must not stop the pipeline; it is our own code, so this says so loudly.
-            if let Err(panic) = std::panic::catch_unwind(AssertUnwindSafe(|| answer(verdict))) {
-                tracing::error!(message = &*panic_message(&*panic), "an answer to a commit panicked");
-            }
-            if let Some(id) = &id {
-                lineage.ids.lock().remove(id);
-            }
-            self.room.add_permits(cost as usize);
-            if lineage.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
-                lineage.settled.notify_waiters();
-            }
+                self.room.add_permits(cost as usize);
+            });
         }
     }
 
@@ -256,14 +179,9 @@ impl Run {
             if batches % 16 == 0 {
                 tokio::task::yield_now().await;
             }
-            let entries: Vec<Entry> = {
-                let mut queue = self.committer.queue.lock();
-                let count = queue.entries.len().min(self.committer.batch);
-                if count == 0 {
-                    (queue.running, self.finished) = (false, true);
-                    return;
-                }
-                queue.entries.drain(..count).collect()
+            let Some(entries) = self.committer.line.take(self.committer.batch) else {
+                self.finished = true;
+                return;
             };
             self.committer.commit(entries).await;
         }
@@ -273,14 +191,9 @@ impl Run {
 impl Drop for Run {
     /// Not at the end of the work: the runtime was shut down under it. Nobody will run what waits, so let the senders know.
     fn drop(&mut self) {
-        if self.finished {
-            return;
+        if !self.finished {
+            drop(self.committer.line.abandon());
         }
-        let mut queue = self.committer.queue.lock();
-        queue.running = false;
-        let waiting = std::mem::take(&mut queue.entries);
-        drop(queue);
-        drop(waiting);
     }
 }
 

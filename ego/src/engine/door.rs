@@ -1,18 +1,18 @@
 //! The doors of an engine: who is inside, and nobody comes in any more once it stops.
 
 use super::Inner;
+use super::gate::{Gate, Inside};
 use crate::model::Services;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::sync::Notify;
 
 /// Where commands come in. There are several, so that threads do not wait for each other's cache lines: all that every command
 /// counts and clones is here, once for each door.
 #[repr(align(128))]
 pub(super) struct Door {
-    inside: AtomicUsize,
+    inside: Inside,
     pub(super) services: Arc<Services>,
     pub(super) inner: Arc<Inner>,
 }
@@ -24,22 +24,13 @@ pub(super) struct Doors(Arc<[Arc<Door>]>);
 /// Somebody inside.
 pub(super) struct Pass(Arc<Door>);
 
-/// Whether commands are taken.
-#[derive(Default)]
-pub(super) struct Gate {
-    closed: AtomicBool,
-    /// Set when the time for an orderly end is over: what has not begun is refused.
-    hurried: AtomicBool,
-    left: Notify,
-}
-
 impl Doors {
     pub(super) fn of(inner: &Arc<Inner>) -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(64);
         // More than there are threads, so that few share one when a runtime was ended and another began.
         let doors = (0..2 * threads).map(|_| {
             let services = Arc::new(Services::clone(&inner.shared.services));
-            Arc::new(Door { inside: AtomicUsize::new(0), services, inner: Arc::clone(inner) })
+            Arc::new(Door { inside: Inside::default(), services, inner: Arc::clone(inner) })
         });
         Self(doors.collect())
     }
@@ -53,20 +44,12 @@ impl Doors {
 
     /// How many are inside. Once the gate is closed and this was 0, nobody comes in any more.
     pub(super) fn inside(&self) -> usize {
-        self.0.iter().map(|door| door.inside.load(Ordering::SeqCst)).sum()
+        self.0.iter().map(|door| door.inside.count()).sum()
     }
 
     /// Waits until nobody is inside; says how many still are when the time is over.
     pub(super) async fn empty(&self, gate: &Gate, within: Duration) -> Result<(), usize> {
-        let waiting = async {
-            loop {
-                let left = gate.left.notified();
-                if self.inside() == 0 {
-                    return;
-                }
-                left.await;
-            }
-        };
+        let waiting = gate.emptied(|| self.inside());
         match tokio::time::timeout(within, waiting).await.map_or_else(|_| self.inside(), |()| 0) {
             0 => Ok(()),
             left => Err(left),
@@ -74,33 +57,10 @@ impl Doors {
     }
 }
 
-impl Gate {
-    /// Lets nobody in any more.
-    pub(super) fn close(&self) {
-        self.closed.store(true, Ordering::SeqCst);
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        // SeqCst: who leaves either sees the gate closed, or `stop` sees that he left.
-        self.closed.load(Ordering::SeqCst)
-    }
-
-    pub(super) fn hurry(&self) {
-        self.hurried.store(true, Ordering::Release);
-    }
-
-    pub(super) fn is_hurried(&self) -> bool {
-        self.hurried.load(Ordering::Acquire)
-    }
-}
-
 impl Pass {
     /// Lets a command in, unless the engine is stopping.
     pub(super) fn enter(door: Arc<Door>) -> Option<Self> {
-        // SeqCst on both sides: either the command sees the gate closed, or `stop` sees the command inside.
-        door.inside.fetch_add(1, Ordering::SeqCst);
-        let pass = Self(door);
-        if pass.0.inner.shared.gate.closed.load(Ordering::SeqCst) { None } else { Some(pass) }
+        door.inside.enter(&door.inner.shared.gate).then(|| Self(door))
     }
 
     pub(super) fn door(&self) -> &Door {
@@ -116,9 +76,6 @@ impl fmt::Debug for Pass {
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        let gate = &self.0.inner.shared.gate;
-        if self.0.inside.fetch_sub(1, Ordering::SeqCst) == 1 && gate.is_closed() {
-            gate.left.notify_waiters();
-        }
+        self.0.inside.leave(&self.0.inner.shared.gate);
     }
 }

@@ -1,8 +1,9 @@
 //! The long way of a command: it waits for its turn, decides, and leaves what it decided to the committer.
 
 use super::cell::{Cell, Core, Job, Seat, Turn};
-use super::committer::{Lineage, Room, Wake, Want};
+use super::committer::{Room, Wake, Want};
 use super::error::CommandError;
+use super::lineage::Lineage;
 use super::order::{Answer, Decided, Order, Outcome, panicked};
 use super::recover::recover;
 use super::send::Receipt;

@@ -1,7 +1,7 @@
 //! What all aggregates of an engine share.
 
 use super::committer::Committer;
-use super::door::Gate;
+use super::gate::Gate;
 use super::limits::Limits;
 use crate::clock::{Clock, IdSource};
 use crate::codec::AnyCodec;

@@ -1,7 +1,8 @@
 //! Building and starting an engine: everything that is wrong is said at once.
 
-use super::door::{Doors, Gate};
+use super::door::Doors;
 use super::forget::Failures;
+use super::gate::Gate;
 use super::limits::Limits;
 use super::linked::{Linked, StartProblem};
 use super::place::AnyPlace;
