@@ -185,7 +185,8 @@ impl Drop for Life {
 #[async_trait]
 impl Store for SledStore {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::persistent(MAX_COMMIT_BYTES)
+        // The writer makes one group of all that wait.
+        Capabilities::persistent(MAX_COMMIT_BYTES).together(4)
     }
 
     async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {

@@ -121,6 +121,11 @@ impl<A: Aggregate> Cell<A> {
         drive(&self.shared.runtime, Run { cell: Arc::clone(self), seat: Some(seat) }.run());
     }
 
+    /// Which lane of the committer its commits take: the same for as long as it is active.
+    pub(super) fn lane(self: &Arc<Self>) -> usize {
+        Arc::as_ptr(self).addr() / size_of::<Self>().next_power_of_two()
+    }
+
     /// How many commands wait for their turn.
     pub(super) fn queued(&self) -> usize {
         self.turns.queued()

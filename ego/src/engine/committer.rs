@@ -1,7 +1,7 @@
 //! The commit pipeline: group commit without a knob.
 //!
-//! While the store makes one batch durable, the commits that arrive form the next. One batch is under way at a
-//! time, so what is answered is a prefix of what was pushed.
+//! While the store makes one batch durable, the commits that arrive form the next. One batch of a lane is under way at a time, so what
+//! is answered is a prefix of what was pushed to it. A store that makes several batches durable together is given several lanes.
 //!
 //! A cell decides on states that are not durable yet. What keeps that safe is the [`Lineage`].
 
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-/// Told what became of an entry, after everything pushed before it.
+/// Told what became of an entry, after everything pushed to its lane before it.
 pub(super) type Answer = Box<dyn FnOnce(Result<Verdict, StoreError>) + Send>;
 
 /// What an entry asks for.
@@ -42,7 +42,8 @@ const UNASKED: Verdict = Verdict::Refused(Refusal::Dependent);
 pub(super) struct Committer {
     store: AnyStore,
     runtime: Handle,
-    line: Line<Entry>,
+    /// One batch of each is under way at a time. An aggregate stays in one.
+    lanes: Box<[Line<Entry>]>,
     /// One permit a byte.
     room: Semaphore,
     room_size: usize,
@@ -57,7 +58,8 @@ impl Committer {
     const OVERHEAD: usize = 256;
 
     pub(super) fn new(store: AnyStore, runtime: Handle, room: usize, batch: usize) -> Arc<Self> {
-        Arc::new(Self { store, runtime, line: Line::new(), room: Semaphore::new(room), room_size: room, batch })
+        let lanes = (0..store.capabilities().together.max(1)).map(|_| Line::new()).collect();
+        Arc::new(Self { store, runtime, lanes, room: Semaphore::new(room), room_size: room, batch })
     }
 
     /// Waits until there is room for so many bytes (I12). A commit larger than all the room waits for all of it.
@@ -87,17 +89,26 @@ impl Committer {
         self.room.add_permits(cost as usize);
     }
 
-    /// Takes an entry; the answer comes after those of all entries before it.
+    /// Takes an entry; the answer comes after those of all entries before it in its lane.
     ///
-    /// The caller pushes the entries of one lineage in the order in which they were decided, and then lets the pipeline run.
-    pub(super) fn push(self: &Arc<Self>, want: Want, lineage: &Arc<Lineage>, Room(cost): Room, answer: Answer) -> Wake {
+    /// The caller pushes the entries of one lineage to one lane, in the order in which they were decided, and then lets the pipeline
+    /// run.
+    pub(super) fn push(
+        self: &Arc<Self>,
+        lane: usize,
+        want: Want,
+        lineage: &Arc<Lineage>,
+        Room(cost): Room,
+        answer: Answer,
+    ) -> Wake {
+        let lane = lane % self.lanes.len();
         let id = match &want {
             Want::Record(commit) => Some(commit.metadata.command_id.clone()),
             Want::Settle => None,
         };
         let pending = lineage.begin(id);
-        let runs = self.line.push(Entry { want, pending, cost, answer });
-        Wake(runs.then(|| Run { committer: Arc::clone(self), finished: false }))
+        let runs = self.lanes[lane].push(Entry { want, pending, cost, answer });
+        Wake(runs.then(|| Run { committer: Arc::clone(self), lane, finished: false }))
     }
 
     /// I2, I5: 1. leave out what relies on a commit that was not recorded  2. have the rest recorded and made durable
@@ -169,6 +180,7 @@ impl Wake {
 /// Somebody who runs the pipeline until nothing waits.
 struct Run {
     committer: Arc<Committer>,
+    lane: usize,
     finished: bool,
 }
 
@@ -179,7 +191,7 @@ impl Run {
             if batches % 16 == 0 {
                 tokio::task::yield_now().await;
             }
-            let Some(entries) = self.committer.line.take(self.committer.batch) else {
+            let Some(entries) = self.committer.lanes[self.lane].take(self.committer.batch) else {
                 self.finished = true;
                 return;
             };
@@ -192,7 +204,7 @@ impl Drop for Run {
     /// Not at the end of the work: the runtime was shut down under it. Nobody will run what waits, so let the senders know.
     fn drop(&mut self) {
         if !self.finished {
-            drop(self.committer.line.abandon());
+            drop(self.committer.lanes[self.lane].abandon());
         }
     }
 }

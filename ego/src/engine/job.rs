@@ -379,7 +379,7 @@ impl<A: Aggregate, C: HandledBy<A>> Finish<A, C> {
                 }
                 seat.events = events;
                 let answer = move |verdict| rest.conclude(&of_answer, copy, reply, verdict);
-                Some(committer.push(Want::Record(commit), &seat.lineage, room, Box::new(answer)))
+                Some(committer.push(cell.lane(), Want::Record(commit), &seat.lineage, room, Box::new(answer)))
             }
             What::Answer(outcome) => {
                 let relied_on = Arc::clone(&seat.lineage);
@@ -390,7 +390,7 @@ impl<A: Aggregate, C: HandledBy<A>> Finish<A, C> {
                         rest.answer(at(&relied_on, outcome));
                     }
                 };
-                Some(committer.push(Want::Settle, &seat.lineage, room, Box::new(answer)))
+                Some(committer.push(cell.lane(), Want::Settle, &seat.lineage, room, Box::new(answer)))
             }
         }
     }

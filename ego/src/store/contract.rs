@@ -164,18 +164,26 @@ pub struct Capabilities {
     pub persistent: bool,
     /// The most bytes that one commit may hold (payloads, names, metadata and reply together).
     pub max_commit_bytes: usize,
+    /// How many batches it makes durable together, 1 or more: the engine keeps so many under way, each of other streams.
+    pub together: usize,
 }
 
 impl Capabilities {
     /// Forgets everything when it is dropped; a commit may hold `max_commit_bytes`.
     #[must_use]
     pub const fn volatile(max_commit_bytes: usize) -> Self {
-        Self { persistent: false, max_commit_bytes }
+        Self { persistent: false, max_commit_bytes, together: 1 }
+    }
+
+    /// The same, for a store that makes so many batches durable together.
+    #[must_use]
+    pub const fn together(self, batches: usize) -> Self {
+        Self { together: if batches == 0 { 1 } else { batches }, ..self }
     }
 
     /// Keeps what it acknowledged; a commit may hold `max_commit_bytes`.
     #[must_use]
     pub const fn persistent(max_commit_bytes: usize) -> Self {
-        Self { persistent: true, max_commit_bytes }
+        Self { persistent: true, max_commit_bytes, together: 1 }
     }
 }
