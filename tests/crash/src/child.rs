@@ -10,7 +10,6 @@ use ego::Engine;
 use ego_sled::SledStore;
 use std::io::Read;
 use std::path::PathBuf;
-use std::time::Duration;
 use tokio::task::JoinSet;
 
 #[derive(Debug, clap::Args)]
@@ -66,7 +65,7 @@ impl Child {
                     let (clients, each) = (random.between(1, 5), random.below(6));
                     ended(self.clients(&engine, &mut random, clients, each)).await?;
                     Said::Begun(Chore::Close).say()?;
-                    engine.stop(Duration::from_secs(10)).await?;
+                    engine.stop(house::PATIENCE).await?;
                     Said::Done(Chore::Close).say()?;
                 }
                 _ => {

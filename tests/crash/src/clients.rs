@@ -74,9 +74,6 @@ impl Client {
     async fn batch(&mut self) -> Outcome {
         let to = stream(TILL, self.random.below(16))?;
         let mut last = self.last(&to);
-        if last.is_none() {
-            return self.once().await;
-        }
         let mut batch = Vec::new();
         for _ in 0..self.random.between(2, 4) {
             let (by, times) = (self.random.below(30), self.random.between(1, 3));
@@ -122,11 +119,6 @@ impl Client {
             0..=5 => (stream(TILL, random.below(16))?, till(random)),
             6..=8 => (stream(HALL, random.below(6))?, hall(random)),
             _ => (stream(NOTE, random.below(3))?, Asked::Keep { size: random.below(300) as usize }),
-        };
-        // The first event of a till is the engine's own.
-        let asked = match asked {
-            Asked::Direct { .. } if self.last(&to).is_none() => Asked::Look,
-            asked => asked,
         };
         let for_store = matches!(asked, Asked::Direct { .. } | Asked::Keep { .. });
         let own_id = for_store || !self.random.one_in(4);

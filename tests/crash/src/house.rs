@@ -7,6 +7,7 @@ use ego::store::{RecordedEvent, Snapshot, StreamHead};
 use ego_sled::SledStore;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
+use std::time::Duration;
 
 /// Kinds that the engine runs.
 pub(crate) const TILL: &str = "till";
@@ -17,11 +18,14 @@ pub(crate) const PILE: &str = "pile";
 
 pub(crate) const CONSUMERS: [&str; 3] = ["archive", "mail", "search"];
 
+/// A machine that is busy may hold up anything for long; what takes longer than this hangs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
+
 /// Few aggregates stay in memory, and the log's files are small: everything happens often.
 pub(crate) async fn open(folder: &Path, segment_bytes: u64) -> Outcome<(SledStore, Engine)> {
     let store = SledStore::options(folder).segment_bytes(segment_bytes).cache_bytes(1 << 20).open();
     let store = store.map_err(|error| format!("the store cannot be opened: {}", whole(&error)))?;
-    let limits = Limits { active_aggregates: 4, ..Limits::default() };
+    let limits = Limits { active_aggregates: 4, timeout: PATIENCE, ..Limits::default() };
     let engine = Engine::builder().store(store.clone()).limits(limits).retired_kind(PILE).start().await;
     let engine = engine.map_err(|error| format!("the engine does not start: {}", whole(&error)))?;
     Ok((store, engine))

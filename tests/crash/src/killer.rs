@@ -2,6 +2,7 @@
 
 use crate::check::{Checked, SAID, STORE};
 use crate::child::Work;
+use crate::house::PATIENCE;
 use crate::outcome::{Outcome, hold};
 use crate::phase::{Heard, Phase};
 use crate::random::Random;
@@ -16,8 +17,6 @@ use std::time::{Duration, Instant};
 
 /// How often a phase is aimed at in a round until a kill hits it.
 const TRIES: u32 = 6;
-/// A process that does not come to where it is to be killed hangs.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) struct Life {
     pub(crate) folder: PathBuf,

@@ -14,7 +14,6 @@ use ego_sled::SledStore;
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// The names in a life's folder.
 pub(crate) const STORE: &str = "store";
@@ -79,7 +78,7 @@ impl Check {
         let log = log::check(&mut known, &sled, &mut checked).await?;
         streams::check(&mut known, &log, &sled, &engine, &mut checked).await?;
         again::check(&mut known, &log, &sled, &engine, self.seed, &mut checked).await?;
-        engine.stop(Duration::from_secs(30)).await?;
+        engine.stop(house::PATIENCE).await?;
         let verified = SledStore::verify(&store).map_err(|error| whole(&error))?;
         hold!(verified.damage.is_empty(), "after an orderly end: {:?}", verified.damage);
         let sealed = verified.sealed || verified.groups == 0;
