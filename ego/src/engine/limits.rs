@@ -25,7 +25,7 @@ pub struct Limits {
     pub batch: usize,
     /// How often a command decides again after another writer was first (I5). Default 16.
     pub conflict_retries: u32,
-    /// How long a command may take, from `send` to the reply, unless its sender says otherwise. Default 30 seconds.
+    /// How long a command may take, from the first poll to the reply, unless its sender says otherwise. Default 30 seconds.
     pub timeout: Duration,
     /// How many commands that nobody waits for may be under way. Default 10,000.
     pub forgotten: usize,

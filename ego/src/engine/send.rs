@@ -93,8 +93,8 @@ where
 
 /// A command on its way: set its options, then await it.
 ///
-/// Dropping the future before it is ready gives the command up: if it has not been decided, it has no effect; if it has, its commit
-/// may still be recorded, and nobody hears of it. It never blocks or harms the aggregate. Sending it again under the same
+/// Dropping the future before it is ready gives the command up: if the handler has not returned, it has no effect; if it has, its
+/// commit may still be recorded, and nobody hears of it. It never blocks or harms the aggregate. Sending it again under the same
 /// [`command_id`](Sending::command_id) finds out what became of it. To be polled on the runtime that the engine was started on.
 #[must_use = "a command is sent when it is awaited"]
 pub struct Sending<'e, R, E> {

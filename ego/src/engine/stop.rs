@@ -26,6 +26,8 @@ impl Engine {
     /// Stops: takes no more commands, finishes those that it took and makes them durable within this time, then closes the store,
     /// which takes as long as the store needs.
     ///
+    /// Dropped before it is ready, it leaves the engine stopped, and the store open until `stop` is called again or everything is dropped.
+    ///
     /// From the first call on, new commands are refused with [`CommandError::Stopped`](super::CommandError::Stopped). A second call
     /// waits in the same way.
     ///
