@@ -11,7 +11,7 @@ pub(super) struct Turns<S, J, K> {
 }
 
 struct Inner<S, J, K> {
-    /// `None` while somebody holds it.
+    /// `None` while somebody holds it. While it is here, nothing waits.
     seat: Option<S>,
     /// Whether who holds it is about to be done: it does not wait for anything.
     briefly: bool,
@@ -117,10 +117,10 @@ impl<S, J, K: Ord> Turns<S, J, K> {
         (std::mem::take(&mut inner.again), std::mem::take(&mut inner.queue))
     }
 
-    /// Takes no job any more, if nothing waits, nobody holds the seat and it is `idle`.
+    /// Takes no job any more, if nobody holds the seat, so that nothing waits, and it is `idle`.
     pub(super) fn retire(&self, idle: impl FnOnce(&S) -> bool) -> bool {
         let Some(mut inner) = self.inner.try_lock() else { return false };
-        let retires = !inner.waits() && inner.seat.as_ref().is_some_and(idle);
+        let retires = inner.seat.as_ref().is_some_and(idle);
         inner.retired |= retires;
         retires
     }

@@ -2,25 +2,23 @@
 
 use super::explore;
 use crate::gate::{Gate, Inside};
-use loom::cell::UnsafeCell;
 use loom::future::block_on;
 use loom::thread;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 #[derive(Default)]
 struct Engine {
     gate: Gate,
     doors: [Inside; 2],
-    /// Used by commands, closed by `stop`: loom sees when one may still use it then.
     store: Store,
 }
 
-struct Store(UnsafeCell<()>);
-
-impl Default for Store {
-    fn default() -> Self {
-        Self(UnsafeCell::new(()))
-    }
+/// Notes that loom does not see: its fences would order every use.
+#[derive(Default)]
+struct Store {
+    closed: AtomicBool,
+    used: AtomicUsize,
 }
 
 impl Engine {
@@ -33,7 +31,11 @@ impl Engine {
         let door = &self.doors[door];
         let enters = door.enter(&self.gate);
         if enters {
-            self.store.0.with(|_| ());
+            assert!(!self.store.closed.load(Relaxed), "it came in after the end");
+            self.store.used.fetch_add(1, Relaxed);
+            // As commands do, and others may go on here.
+            assert!(!self.gate.is_hurried(), "it is waited for");
+            self.store.used.fetch_sub(1, Relaxed);
             door.leave(&self.gate);
         }
         enters
@@ -43,7 +45,8 @@ impl Engine {
         self.gate.close();
         block_on(self.gate.emptied(|| self.inside()));
         self.gate.hurry();
-        self.store.0.with_mut(|_| ());
+        assert_eq!(self.store.used.load(Relaxed), 0, "the store is closed under a command");
+        self.store.closed.store(true, Relaxed);
         assert!(!self.command(0), "it came in after the end");
     }
 }

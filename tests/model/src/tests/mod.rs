@@ -3,6 +3,7 @@
 mod gate;
 mod line;
 mod lineage;
+mod together;
 mod turns;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

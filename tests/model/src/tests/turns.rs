@@ -203,6 +203,26 @@ fn who_stays_runs_what_came_meanwhile() {
 }
 
 #[test]
+fn a_seat_is_soon_free_only_while_nothing_waits_for_it() {
+    explore(None, || {
+        let aggregate = Aggregate::new();
+        let seat = aggregate.sit().expect("nobody sits");
+        let sender = spawn(&aggregate, |aggregate| {
+            assert!(matches!(aggregate.turns.sit(), Look::Soon));
+            aggregate.submit(First('a', 1));
+        });
+        assert!(aggregate.sit().is_none(), "two sit");
+        join([sender]);
+        assert!(matches!(aggregate.turns.sit(), Look::Busy), "it overtakes what waits");
+        let mut seat = aggregate.turns.leave(seat);
+        assert!(matches!(aggregate.turns.next(&mut seat), Some(Next::First(First('a', 1)))));
+        assert!(matches!(aggregate.turns.sit(), Look::Busy), "who runs it may wait for long");
+        assert!(aggregate.turns.next(&mut seat).is_none());
+        aggregate.assert_at_rest();
+    });
+}
+
+#[test]
 fn those_that_decide_again_come_first_and_in_their_order() {
     explore(Some(5), || {
         let aggregate = Aggregate::new();
