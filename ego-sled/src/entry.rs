@@ -1,6 +1,7 @@
 //! What the entries of the log say, and how it is written: a kind, fixed numbers where they are decided last, and postcard for the
 //! rest. Changing anything here changes the format (FORMAT.md); recorded entries are never rewritten into another shape (I7).
 
+use crate::hash::Seed;
 use bytes::Bytes;
 use ego::message::{Actor, CausationId, CommandId, CorrelationId, Metadata, Name, StreamId, Tenant};
 use ego::store::{Body, Commit, Committed, NewEvent, NewState};
@@ -280,18 +281,31 @@ pub(crate) fn write_entry(buffer: &mut Vec<u8>, entry: &Entry) -> Result<(), pos
 
 /// Texts that come again and again while a page is read, each kept once.
 #[derive(Default)]
-pub(crate) struct Texts(HashSet<Arc<str>>);
+pub(crate) struct Texts {
+    names: HashSet<Arc<str>, Seed>,
+    /// The last stream: often the next one, too.
+    stream: Option<StreamId>,
+}
 
 impl Texts {
     fn shared(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.0.get(text) {
+        if let Some(known) = self.names.get(text) {
             return Arc::clone(known);
         }
         let text: Arc<str> = text.into();
-        if self.0.len() < 1024 {
-            self.0.insert(Arc::clone(&text));
+        if self.names.len() < 1024 {
+            self.names.insert(Arc::clone(&text));
         }
         text
+    }
+
+    fn stream(&mut self, kind: &str, id: &str) -> Result<StreamId, &'static str> {
+        if let Some(known) = self.stream.as_ref().filter(|known| known.id() == id && known.kind() == kind) {
+            return Ok(known.clone());
+        }
+        let stream = StreamId::new(self.shared(kind), id).map_err(|_| UNREADABLE)?;
+        self.stream = Some(stream.clone());
+        Ok(stream)
     }
 }
 
@@ -321,7 +335,7 @@ pub(crate) fn read_entry(content: &Bytes, texts: &mut Texts) -> Result<Entry, &'
         DELETE | ERASE => {
             let (wire, _) = postcard::take_from_bytes::<StreamWire<'_>>(rest).map_err(|_| UNREADABLE)?;
             let StreamWire { kind: of, id, revision, position } = wire;
-            let stream = StreamId::new(texts.shared(of), id).map_err(|_| UNREADABLE)?;
+            let stream = texts.stream(of, id)?;
             let erased = *kind == ERASE;
             Ok(if erased { Entry::Erase { stream, revision, position } } else { Entry::Delete { stream, revision } })
         }
@@ -365,7 +379,7 @@ fn read_commit(content: &Bytes, rest: &[u8], texts: &mut Texts) -> Result<Record
     Ok(RecordedCommit {
         revision: u64::from_le_bytes(*revision),
         position: u64::from_le_bytes(*position),
-        stream: StreamId::new(texts.shared(wire.kind), wire.id).map_err(|_| UNREADABLE)?,
+        stream: texts.stream(wire.kind, wire.id)?,
         metadata: Arc::new(metadata),
         codec: texts.shared(wire.codec).into(),
         reply: content.slice_ref(wire.reply.0),

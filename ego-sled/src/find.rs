@@ -7,6 +7,7 @@ use crate::index::Index;
 use crate::key::{self, Chunk, CommitRef, Head, StreamEntry};
 use crate::log::Place;
 use crate::shared::Shared;
+use bytes::Bytes;
 use ego::message::{CommandId, StreamId};
 use ego::store::{Committed, Direction, StoreError};
 use std::sync::Arc;
@@ -209,9 +210,20 @@ impl Reader {
         place: Place,
         texts: &mut Texts,
     ) -> Result<Option<RecordedCommit>, StoreError> {
+        self.commit_in(&self.shared.log.read(place)?, stream, revision, place, texts)
+    }
+
+    /// The commit in an entry's content; `None` when it was erased meanwhile.
+    pub(crate) fn commit_in(
+        &self,
+        content: &Bytes,
+        stream: &StreamId,
+        revision: u64,
+        place: Place,
+        texts: &mut Texts,
+    ) -> Result<Option<RecordedCommit>, StoreError> {
         let bad = |reason| error::damaged(&self.shared.log.path(place.segment), Some(u64::from(place.offset)), reason);
-        let content = self.shared.log.read(place)?;
-        match read_entry(&content, texts).map_err(bad)? {
+        match read_entry(content, texts).map_err(bad)? {
             Entry::Commit(commit) if commit.stream == *stream && commit.revision == revision => Ok(Some(*commit)),
             Entry::Blank { .. } => Ok(None),
             _ => Err(bad("another entry stands here than the index says")),

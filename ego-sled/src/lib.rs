@@ -44,6 +44,7 @@ mod snapshot;
 mod store;
 mod tail;
 mod verify;
+mod window;
 
 pub use compact::Compaction;
 pub use options::{Durability, Options};

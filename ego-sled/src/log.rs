@@ -180,11 +180,21 @@ impl Log {
 
     /// What stands at a spot. Whatever does not check is told, not judged.
     pub(crate) fn group_at(&self, segment: &Segment, offset: u64) -> Result<Found, StoreError> {
+        self.group_with(segment, offset, |at, len| bytes_of(segment, at, len))
+    }
+
+    /// The same; `read` gives so many bytes of the segment from an offset on.
+    pub(crate) fn group_with(
+        &self,
+        segment: &Segment,
+        offset: u64,
+        mut read: impl FnMut(u64, usize) -> Result<Bytes, StoreError>,
+    ) -> Result<Found, StoreError> {
         let room = segment.len.saturating_sub(offset);
         if room < GROUP_HEADER as u64 {
             return Ok(Found::Nothing);
         }
-        let header = self.header_bytes(segment, offset)?;
+        let header = read(offset, GROUP_HEADER)?;
         if header.iter().all(|byte| *byte == 0) {
             return Ok(Found::Nothing);
         }
@@ -195,10 +205,9 @@ impl Log {
         if header.room() > room {
             return Ok(Found::Bad("a group reaches beyond its segment"));
         }
-        let mut body = vec![0; header.body_len as usize];
-        read_exact_at(&*segment.file, &mut body, offset + GROUP_HEADER as u64).map_err(error::io("reading", &segment.path))?;
+        let body = read(offset + GROUP_HEADER as u64, header.body_len as usize)?;
         if crc32fast::hash(&body) == header.body_crc {
-            Ok(Found::Group(header, body.into()))
+            Ok(Found::Group(header, body))
         } else {
             Ok(Found::Bad("the checksum of a group does not hold"))
         }
@@ -206,14 +215,8 @@ impl Log {
 
     /// The first group's header in a segment if it checks, whether or not its body does.
     pub(crate) fn first_header(&self, segment: &Segment) -> Result<Option<GroupHeader>, StoreError> {
-        let header = self.header_bytes(segment, u64::from(Spot::first(1).offset))?;
+        let header = bytes_of(segment, u64::from(Spot::first(1).offset), GROUP_HEADER)?;
         Ok(GroupHeader::decode(&header, self.store).ok())
-    }
-
-    fn header_bytes(&self, segment: &Segment, offset: u64) -> Result<[u8; GROUP_HEADER], StoreError> {
-        let mut header = [0; GROUP_HEADER];
-        read_exact_at(&*segment.file, &mut header, offset).map_err(error::io("reading", &segment.path))?;
-        Ok(header)
     }
 
     /// The content of one entry, checked.
@@ -224,9 +227,7 @@ impl Log {
         if offset + u64::from(place.len) > segment.len {
             return Err(bad("an entry reaches beyond its segment"));
         }
-        let mut bytes = vec![0; place.len as usize];
-        read_exact_at(&*segment.file, &mut bytes, offset).map_err(error::io("reading", &segment.path))?;
-        record::check_entry(&bytes.into()).map_err(bad)
+        record::check_entry(&bytes_of(&segment, offset, place.len as usize)?).map_err(bad)
     }
 
     /// Headers of groups in a segment from `offset` on, wherever they stand, that check; the search goes on while `found` is false.
@@ -277,6 +278,12 @@ impl Log {
             .and_then(|()| segment.file.sync_data())
             .map_err(error::io("clearing", &segment.path))
     }
+}
+
+fn bytes_of(segment: &Segment, offset: u64, len: usize) -> Result<Bytes, StoreError> {
+    let mut bytes = vec![0; len];
+    read_exact_at(&*segment.file, &mut bytes, offset).map_err(error::io("reading", &segment.path))?;
+    Ok(bytes.into())
 }
 
 pub(crate) fn segment_name(number: u32) -> String {

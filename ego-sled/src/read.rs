@@ -6,6 +6,7 @@ use crate::find::Reader;
 use crate::key::{self, Head, StreamEntry};
 use crate::log::{Found, Spot};
 use crate::record::Entries;
+use crate::window::Window;
 use ego::message::{Position, Revision, StreamId};
 use ego::store::{Body, Direction, Filter, Page, RecordedEvent, StoreError, StoredState, StreamHead};
 use std::collections::{BTreeMap, HashMap};
@@ -63,13 +64,18 @@ impl Reader {
         }
         let (mut items, mut bytes, mut texts) = (Vec::new(), 0, Texts::default());
         let mut expected = start;
-        'page: for commit in self.commits(stream, start, direction, limit)? {
-            let Some(recorded) = self.commit(stream, &commit, &mut texts)? else { return Ok(nothing) };
+        let commits = self.commits(stream, start, direction, limit)?;
+        let mut window = Window::new(&self.shared.log);
+        items.reserve(limit.min(commits.len()));
+        let mut following = commits.iter().map(|commit| commit.place);
+        'page: for commit in &commits {
+            following.next();
+            let content = window.entry(commit.place, following.clone())?;
+            let Some(recorded) = self.commit_in(&content, stream, commit.revision, commit.place, &mut texts)? else {
+                return Ok(nothing);
+            };
             let mut events = events_of(recorded);
-            if !forwards {
-                events.reverse();
-            }
-            for event in events {
+            while let Some(event) = if forwards { events.next() } else { events.next_back() } {
                 let revision = event.revision.get();
                 // A reader sees the stream as it stood when it began: what came later is not of this page.
                 if revision < first || revision > last || if forwards { revision < start } else { revision > start } {
@@ -123,10 +129,10 @@ impl Reader {
         };
         let (mut heads, mut texts) = (HashMap::new(), Texts::default());
         let (mut bytes, mut scanned) = (0, 0);
+        let mut window = Window::new(&self.shared.log);
         while reached < reach.position && spot != reach.spot && scanned < PAGE_SCAN {
-            let segment = self.shared.log.segment(spot.segment)?;
-            let bad = |reason| error::damaged(&segment.path, Some(u64::from(spot.offset)), reason);
-            let (header, body) = match self.shared.log.group_at(&segment, u64::from(spot.offset))? {
+            let bad = |reason| error::damaged(&self.shared.log.path(spot.segment), Some(u64::from(spot.offset)), reason);
+            let (header, body) = match window.group_at(spot, Some(reach.spot))? {
                 Found::Group(header, body) => (header, body),
                 Found::Nothing if spot.segment < reach.spot.segment => {
                     spot = Spot::first(spot.segment + 1);
@@ -141,7 +147,7 @@ impl Reader {
             }
             if end > reached {
                 scanned += header.room();
-                for entry in Entries::of(&body) {
+                for entry in Entries::of_checked(&body) {
                     let content = entry.map_err(bad)?.content;
                     if entry::commit_position(&content).is_none_or(|position| position <= reached) {
                         continue;
@@ -246,16 +252,17 @@ impl Head {
 }
 
 /// The events of a commit with their places; none for a state.
-pub(crate) fn events_of(commit: RecordedCommit) -> Vec<RecordedEvent> {
+pub(crate) fn events_of(commit: RecordedCommit) -> impl DoubleEndedIterator<Item = RecordedEvent> {
     let RecordedCommit { revision, position, stream, metadata, codec, body, .. } = commit;
-    let Body::Events(events) = body else { return Vec::new() };
+    let events = if let Body::Events(events) = body { events } else { Vec::new() };
     let before = events.len() as u64;
-    let places = (revision.saturating_sub(before) + 1..).zip(position.saturating_sub(before) + 1..);
-    let events = events.into_iter().zip(places).filter_map(|(event, (revision, position))| {
+    let (revision, position) = (revision.saturating_sub(before), position.saturating_sub(before));
+    events.into_iter().enumerate().filter_map(move |(before, event)| {
+        let number = before as u64 + 1;
         Some(RecordedEvent {
             stream: stream.clone(),
-            revision: Revision::new(revision)?,
-            position: Position::new(position)?,
+            revision: Revision::new(revision + number)?,
+            position: Position::new(position + number)?,
             name: event.name,
             version: event.version,
             codec: codec.clone(),
@@ -263,8 +270,7 @@ pub(crate) fn events_of(commit: RecordedCommit) -> Vec<RecordedEvent> {
             tags: event.tags,
             metadata: Arc::clone(&metadata),
         })
-    });
-    events.collect()
+    })
 }
 
 #[cfg(test)]

@@ -33,8 +33,10 @@ pub(crate) struct Shared {
     pub(crate) indexing: Indexing,
     /// The segment that is written to.
     pub(crate) active: AtomicU32,
+    /// What may be read from the disk at a time: every read takes a thread (I12).
+    pub(crate) reads: Arc<Semaphore>,
     /// Held by a compaction.
-    pub(crate) compacting: Mutex<()>,
+    pub(crate) compacting: Arc<Semaphore>,
 }
 
 impl Shared {
@@ -51,7 +53,8 @@ impl Shared {
             queue: Queue::default(),
             room: Arc::new(Semaphore::new(ROOM_KIB)),
             indexing: Indexing::default(),
-            compacting: Mutex::new(()),
+            reads: Arc::new(Semaphore::new(reads_together())),
+            compacting: Arc::new(Semaphore::new(1)),
         }
     }
 
@@ -64,6 +67,11 @@ impl Shared {
         let segment = self.log.segment(self.active.load(Ordering::Acquire))?;
         segment.file.sync_data().map_err(crate::error::io("syncing", &segment.path))
     }
+}
+
+/// Twice as many reads as there are processors: some wait for the disk while others decode.
+pub(crate) fn reads_together() -> usize {
+    std::thread::available_parallelism().map_or(4, |processors| (2 * processors.get()).clamp(4, 32))
 }
 
 /// Requests on their way to the writer, which takes all that wait at once.

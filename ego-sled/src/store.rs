@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// A store in a folder of this machine, for one process. Cloning shares it; the last clone closes it when it is dropped, which waits
 /// for what is under way. Use [`close`](Store::close) where waiting would hold up other tasks, and to learn whether it went well.
@@ -106,11 +107,7 @@ impl SledStore {
     /// [`StoreError`] when something cannot be read or written; what was done until then stays done, and doing it again is safe.
     pub async fn compact(&self) -> Result<Compaction, StoreError> {
         compact::end_segment(&self.shared).await?;
-        self.reading(|reader| {
-            let _one_at_a_time = reader.shared.compacting.lock();
-            compact::compact(&reader.shared)
-        })
-        .await
+        self.permitted(&self.shared.compacting, |reader| compact::compact(&reader.shared)).await
     }
 
     pub(crate) fn start(options: Options) -> Result<Self, StoreError> {
@@ -145,8 +142,22 @@ impl SledStore {
         &self,
         read: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.permitted(&self.shared.reads, read).await
+    }
+
+    /// The same once there is a permit. A caller who goes away leaves the reading to its end, and the permit with it.
+    async fn permitted<T: Send + 'static>(
+        &self,
+        permits: &Arc<Semaphore>,
+        read: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let permit = Arc::clone(permits).acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let reader = self.reader()?;
-        blocking(move || read(&reader)).await
+        blocking(move || {
+            let _permit = permit;
+            read(&reader)
+        })
+        .await
     }
 }
 
@@ -323,5 +334,51 @@ impl Store for SledStore {
     async fn close(&self) -> Result<(), StoreError> {
         let life = Arc::clone(&self.life);
         blocking(move || life.end()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::reads_together;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+
+    /// I12: a read takes a thread, so only so many are under way; the others wait for their turn and get it, also when a caller left.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn no_more_reads_are_under_way_than_there_may_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SledStore::open(folder.path()).unwrap();
+        let (limit, all) = (reads_together(), reads_together() + 40);
+        let (entered, entries) = mpsc::channel();
+        let (release, gate) = mpsc::channel::<()>();
+        let (gate, under_way, most) = (Arc::new(Mutex::new(gate)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let read = || {
+            let (store, entered, gate) = (store.clone(), entered.clone(), Arc::clone(&gate));
+            let (under_way, most) = (Arc::clone(&under_way), Arc::clone(&most));
+            tokio::spawn(async move {
+                let reading = store.reading(move |_| {
+                    most.fetch_max(under_way.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    // Heard only by who waits for the first ones.
+                    let _ = entered.send(());
+                    gate.lock().recv().unwrap();
+                    under_way.fetch_sub(1, Ordering::SeqCst);
+                    Ok(())
+                });
+                reading.await
+            })
+        };
+        let mut reads: Vec<_> = (0..all).map(|_| read()).collect();
+        let first = move || (0..limit).for_each(|_| entries.recv().unwrap());
+        tokio::task::spawn_blocking(first).await.unwrap();
+        assert_eq!((store.shared.reads.available_permits(), under_way.load(Ordering::SeqCst)), (0, limit));
+        // If its read is under way, it goes on without it and keeps its permit.
+        reads.remove(0).abort();
+        (0..all).for_each(|_| release.send(()).unwrap());
+        for read in reads {
+            read.await.unwrap().unwrap();
+        }
+        assert_eq!(most.load(Ordering::SeqCst), limit);
+        assert!(store.head().await.unwrap().is_none());
     }
 }

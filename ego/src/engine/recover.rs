@@ -26,9 +26,12 @@ pub(super) async fn recover<A: Aggregate>(shared: &Shared, stream: &StreamId) ->
     let _permit = shared.recoveries.acquire().await.ok();
     let mut recovered = Recovered { core: Core { state: A::default(), revision: None }, position: None };
     let mut events = Vec::new();
-    let mut from = None;
+    let read = |from| shared.store.read_stream(stream, from, Direction::Forwards, shared.limits.page);
+    let mut page = read(None).await?;
     loop {
-        let page = shared.store.read_stream(stream, from, Direction::Forwards, shared.limits.page).await?;
+        // The store begins with the next page while this one is folded.
+        let mut ahead = page.next.map(|from| read(Some(from)));
+        let ready = ahead.as_mut().and_then(FutureExt::now_or_never);
         for event in &page.items {
             next_in_order(stream, recovered.core.revision, event.revision)?;
             let state = &mut recovered.core.state;
@@ -41,11 +44,12 @@ pub(super) async fn recover<A: Aggregate>(shared: &Shared, stream: &StreamId) ->
             recovered.core.revision = Some(event.revision);
             recovered.position = Some(event.position);
         }
-        match page.next {
-            Some(next) => from = Some(next),
-            None if recovered.core.revision.is_none() && began_meanwhile(shared, stream).await? => {}
-            None => return Ok(recovered),
-        }
+        page = match (ready, ahead) {
+            (Some(page), _) => page?,
+            (None, Some(ahead)) => ahead.await?,
+            (None, None) if recovered.core.revision.is_none() && began_meanwhile(shared, stream).await? => read(None).await?,
+            (None, None) => return Ok(recovered),
+        };
     }
 }
 
