@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(both[0], both[1]);
         assert_eq!(both.iter().collect::<HashSet<_>>().len(), 1);
         assert!(HashSet::from(both).contains("a"));
-        assert!(Name::fixed("a") < Name::from("b"));
+        assert!(Name::fixed("a") < Name::fixed("b"));
     }
 
     #[test]
