@@ -108,3 +108,75 @@ fn range(place: Place) -> Range<u64> {
 fn size(range: &Range<u64>) -> u64 {
     range.end.saturating_sub(range.start)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::SledStore;
+    use ego::message::{CommandId, Expected, Metadata, StreamId};
+    use ego::store::{Body, Commit, Direction, Filter, NewEvent, Store};
+    use jiff::Timestamp;
+    use std::sync::Arc;
+
+    fn commit(stream: &StreamId, number: usize, payload: Vec<u8>) -> Commit {
+        let event = NewEvent { name: "e".into(), version: 1, payload: payload.into(), tags: vec![] };
+        let id = CommandId::new(number.to_string()).unwrap();
+        Commit {
+            stream: stream.clone(),
+            expected: Expected::Any,
+            metadata: Arc::new(Metadata::new(id, "c", Timestamp::UNIX_EPOCH)),
+            codec: "json".into(),
+            body: Body::Events(vec![event]),
+            reply: "".into(),
+        }
+    }
+
+    /// Neighbours and strangers, within a piece, across its end, and larger than it; a group of one and groups of many.
+    #[tokio::test]
+    async fn entries_of_every_size_and_distance_are_read_as_they_were_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SledStore::options(folder.path()).segment_bytes(400 << 10).open().unwrap();
+        let streams = ["near", "far"].map(|id| StreamId::new("account", id).unwrap());
+        let (mut written, mut all) = ([Vec::new(), Vec::new()], Vec::new());
+        for round in 0..12_usize {
+            for many in [1, 40] {
+                let sizes = [9, 300, 4 << 10, 300 << 10, 70, 33 << 10, 20, 5000];
+                let size = |number: usize| if many == 1 { sizes[round % sizes.len()] } else { 10 + number * 40 };
+                let batch = (0..many).map(|number| {
+                    let which = usize::from(many == 1 || number % 9 == 0);
+                    let payload: Vec<u8> = (0..size(number)).map(|byte| (byte * 7 + all.len()) as u8).collect();
+                    written[which].push(payload.clone());
+                    all.push(payload.clone());
+                    commit(&streams[which], all.len(), payload)
+                });
+                store.append(batch.collect()).await.unwrap();
+            }
+        }
+        for (stream, written) in streams.iter().zip(&mut written) {
+            for direction in [Direction::Forwards, Direction::Backwards] {
+                for limit in [3, 1000] {
+                    let (mut read, mut from) = (Vec::new(), None);
+                    loop {
+                        let page = store.read_stream(stream, from, direction, limit).await.unwrap();
+                        read.extend(page.items.into_iter().map(|event| event.payload));
+                        from = page.next;
+                        if from.is_none() {
+                            break;
+                        }
+                    }
+                    assert!(read == *written, "{stream} {direction:?} in pages of {limit}");
+                }
+                written.reverse();
+            }
+        }
+        let (mut read, mut after) = (Vec::new(), None);
+        loop {
+            let page = store.read_log(after, &Filter::all(), 77).await.unwrap();
+            read.extend(page.items.into_iter().map(|event| event.payload));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert!(read == all);
+    }
+}
