@@ -134,7 +134,7 @@ mod tests {
     #[tokio::test]
     async fn entries_of_every_size_and_distance_are_read_as_they_were_written() {
         let folder = tempfile::tempdir().unwrap();
-        let store = SledStore::options(folder.path()).segment_bytes(1 << 20).open().unwrap();
+        let store = SledStore::options(folder.path()).segment_bytes(400 << 10).open().unwrap();
         let streams = ["near", "far"].map(|id| StreamId::new("account", id).unwrap());
         let (mut written, mut all) = ([Vec::new(), Vec::new()], Vec::new());
         for round in 0..12_usize {
