@@ -86,6 +86,8 @@ impl Order {
         output: C::Output,
         events: &mut Vec<A::Event>,
     ) -> Decided<A, C> {
+        // Most commands record one: a list that is kept with every aggregate should hold no more.
+        events.reserve_exact(1);
         let reply = match output.record(events) {
             Ok(reply) => reply,
             Err(rejection) => return Decided::Nothing(Err(CommandError::Rejected(rejection))),

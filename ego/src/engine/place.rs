@@ -57,7 +57,7 @@ impl<A: Aggregate> Place<A> {
         }
         let cell = Cell::new(Self::stream(id)?, Arc::clone(&self.shared));
         cell.touch(uptime);
-        shard.put(id.into(), Arc::clone(&cell));
+        shard.put(cell.stream.shared_id(), Arc::clone(&cell));
         let mut count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         // Never the new one, which stands first.
         for _ in 0..Self::LOOKS.min(shard.len() - 1) {

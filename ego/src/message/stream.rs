@@ -80,6 +80,11 @@ impl StreamId {
         self.kind.clone()
     }
 
+    /// The aggregate's id, shared.
+    pub(crate) fn shared_id(&self) -> Arc<str> {
+        Arc::clone(&self.id)
+    }
+
     /// The aggregate's id.
     #[must_use]
     pub fn id(&self) -> &str {
