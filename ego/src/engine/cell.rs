@@ -121,7 +121,8 @@ impl<A: Aggregate> Cell<A> {
         drive(&self.shared.runtime, Run { cell: Arc::clone(self), seat: Some(seat) }.run());
     }
 
-    /// Which lane of the committer its commits take: the same for as long as it is active.
+    /// Which lane of the committer its commits take: the same for as long as it is active, by where it stands in memory. Nobody is sent
+    /// away with commits under way, so the next activation may take another.
     pub(super) fn lane(self: &Arc<Self>) -> usize {
         Arc::as_ptr(self).addr() / size_of::<Self>().next_power_of_two()
     }
