@@ -24,7 +24,21 @@ pub(crate) struct Folder {
     path: PathBuf,
     /// The number that all files of the store share.
     pub(crate) store: u64,
-    lock: Option<File>,
+    lock: Option<Lock>,
+}
+
+/// The exclusive lock on LOCK.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    /// Closing the file would not do: a program that is just being started by another thread holds a copy of it until it runs, and the
+    /// lock lives as long as the last copy.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "a store's folder could not be unlocked");
+        }
+    }
 }
 
 impl Folder {
@@ -154,15 +168,15 @@ fn is_unused(disk: &dyn Disk, path: &Path) -> Result<bool, StoreError> {
     unused().map_err(error::io("reading", path))
 }
 
-fn lock(path: &Path) -> Result<File, StoreError> {
+fn lock(path: &Path) -> Result<Lock, StoreError> {
     let file = path.join(LOCK);
     let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&file).map_err(error::io("opening", &file))?;
     try_lock(path, &file, lock)
 }
 
-fn try_lock(folder: &Path, path: &Path, file: File) -> Result<File, StoreError> {
+fn try_lock(folder: &Path, path: &Path, file: File) -> Result<Lock, StoreError> {
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(in_use(folder)),
         Err(TryLockError::Error(reason)) => Err(error::io("locking", path)(reason)),
     }
@@ -215,5 +229,23 @@ fn read_format(disk: &dyn Disk, path: &Path) -> Result<u64, StoreError> {
         0 => Err(error::damaged(path, None, "there is no format 0")),
         format if format > FORMAT => Err(StoreError::NewerFormat { found: format, supported: FORMAT }),
         _ => Ok(header.store),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::RealDisk;
+
+    #[test]
+    fn a_folder_is_free_again_though_a_program_that_is_being_started_holds_a_copy_of_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(&RealDisk, dir.path(), 1 << 16).unwrap();
+        // As fork does it.
+        let copy = folder.lock.as_ref().unwrap().0.try_clone().unwrap();
+        assert!(matches!(Folder::look(dir.path()), Err(StoreError::InUse { .. })));
+        drop(folder);
+        let looked = Folder::look(dir.path()).unwrap();
+        drop((looked, copy));
     }
 }
