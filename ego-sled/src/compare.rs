@@ -266,7 +266,7 @@ mod tests {
     fn commit(to: &str, id: &str, body: Body) -> Commit {
         let metadata = Metadata::new(CommandId::new(id).unwrap(), "deposit", jiff::Timestamp::UNIX_EPOCH);
         let (expected, reply) = (Expected::Any, "".into());
-        Commit { stream: stream(to), expected, metadata: Arc::new(metadata), codec: "json".into(), body, reply }
+        Commit { stream: stream(to), expected, metadata: Arc::new(metadata), codec: "json".into(), body, reply, rows: vec![] }
     }
 
     async fn fill(store: &SledStore) {

@@ -21,7 +21,7 @@ fn stream(id: &str) -> StreamId {
 fn commit(to: &str, id: &str, body: Body) -> Commit {
     let metadata = Metadata::new(CommandId::new(id).unwrap(), "deposit", jiff::Timestamp::UNIX_EPOCH);
     let (expected, reply) = (Expected::Any, Bytes::new());
-    Commit { stream: stream(to), expected, metadata: Arc::new(metadata), codec: "json".into(), body, reply }
+    Commit { stream: stream(to), expected, metadata: Arc::new(metadata), codec: "json".into(), body, reply, rows: vec![] }
 }
 
 /// Three events, so that half a commit is seen.

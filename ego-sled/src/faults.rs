@@ -17,6 +17,7 @@ fn commit(to: &str, id: &str, expected: Expected) -> Commit {
         codec: "json".into(),
         body: Body::Events(vec![event]),
         reply: Bytes::new(),
+        rows: vec![],
     }
 }
 

@@ -159,7 +159,7 @@ impl Reader {
                     let last = commit.position;
                     for event in events_of(*commit) {
                         let position = event.position.get();
-                        if position <= reached || !filter.matches(event.stream.kind(), &event.name, &event.tags) {
+                        if position <= reached || !filter.matches(&event.stream, &event.name, &event.tags) {
                             continue;
                         }
                         if deletions && self.is_deleted(&event, &mut heads)? {
@@ -289,6 +289,7 @@ mod tests {
             codec: "json".into(),
             body: Body::Events(vec![event]),
             reply: "".into(),
+            rows: vec![],
         }
     }
 

@@ -321,6 +321,21 @@ impl Store for SledStore {
         ask(&self.shared, 1, |answer| Task::Checkpoint { consumer, position: None, answer }).await
     }
 
+    async fn step(&self, _: ego::store::Step) -> Result<ego::store::Stepped, StoreError> {
+        Err(StoreError::Closed)
+    }
+    async fn load_rows(&self, _: &str, _: &[bytes::Bytes]) -> Result<Vec<Option<bytes::Bytes>>, StoreError> {
+        Err(StoreError::Closed)
+    }
+    async fn list_rows(
+        &self,
+        _: &str,
+        _: &[u8],
+        _: Option<&[u8]>,
+        _: usize,
+    ) -> Result<Page<ego::store::Row, bytes::Bytes>, StoreError> {
+        Err(StoreError::Closed)
+    }
     async fn delete_up_to(&self, stream: &StreamId, revision: Revision) -> Result<(), StoreError> {
         let stream = stream.clone();
         ask(&self.shared, 1, |answer| Task::Delete { stream, revision, answer }).await

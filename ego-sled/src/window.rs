@@ -127,6 +127,7 @@ mod tests {
             codec: "json".into(),
             body: Body::Events(vec![event]),
             reply: "".into(),
+            rows: vec![],
         }
     }
 

@@ -56,6 +56,7 @@ pub fn commit(to: &str, id: &str, expected: Expected, events: Vec<NewEvent>) -> 
         codec: "json".into(),
         body: Body::Events(events),
         reply: Bytes::from(format!("reply to {id}")),
+        rows: vec![],
     }
 }
 

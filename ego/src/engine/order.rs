@@ -148,6 +148,7 @@ impl Order {
             codec: codecs.name.clone(),
             body: Body::Events(events.iter().map(event).collect::<Result<_, _>>()?),
             reply: encode_reply(codecs, reply).map_err(|source| failed("the reply", source))?,
+            rows: Vec::new(),
         })
     }
 }

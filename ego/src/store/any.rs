@@ -3,6 +3,7 @@
 use super::*;
 use crate::message::{CommandId, Position, Revision, StreamId};
 use async_trait::async_trait;
+use bytes::Bytes;
 use std::fmt;
 use std::sync::Arc;
 
@@ -100,6 +101,21 @@ impl Store for AnyStore {
     }
     async fn delete_checkpoint(&self, consumer: &str) -> Result<(), StoreError> {
         self.0.delete_checkpoint(consumer).await
+    }
+    async fn step(&self, step: Step) -> Result<Stepped, StoreError> {
+        self.0.step(step).await
+    }
+    async fn load_rows(&self, table: &str, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        self.0.load_rows(table, keys).await
+    }
+    async fn list_rows(
+        &self,
+        table: &str,
+        start: &[u8],
+        end: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Page<Row, Bytes>, StoreError> {
+        self.0.list_rows(table, start, end, limit).await
     }
     async fn delete_up_to(&self, stream: &StreamId, revision: Revision) -> Result<(), StoreError> {
         self.0.delete_up_to(stream, revision).await

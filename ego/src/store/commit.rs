@@ -1,5 +1,6 @@
 //! What is written: a commit, and the store's verdict on it.
 
+use super::RowChange;
 use crate::message::{CommandId, Expected, Metadata, Name, Position, Revision, StreamId};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -19,6 +20,8 @@ pub struct Commit {
     pub body: Body,
     /// The encoded reply, given again when the command is repeated (I11).
     pub reply: Bytes,
+    /// What is derived from the commit and must never be without it: the rows of inline projections.
+    pub rows: Vec<RowChange>,
 }
 
 /// What a commit records.
@@ -108,6 +111,9 @@ pub enum Refusal {
         /// How much the store takes.
         limit: usize,
     },
+    /// One of its rows is not [valid](RowChange::is_valid).
+    #[error("the commit changes a row whose table or key has no allowed length")]
+    InvalidRow,
     /// Events for a stream that keeps a state, or a state for a stream that keeps events.
     #[error("a stream keeps either events or a state")]
     Mixed,
@@ -141,6 +147,7 @@ impl Commit {
             + text(metadata.causation_id.as_ref().map(AsRef::as_ref))
             + text(metadata.actor.as_ref().map(AsRef::as_ref))
             + text(metadata.tenant.as_ref().map(AsRef::as_ref))
+            + self.rows.iter().map(RowChange::size).sum::<usize>()
             + metadata.entries.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>()
     }
 }

@@ -1,10 +1,12 @@
 //! The contract itself.
 
 use super::{
-    Commit, Committed, Direction, EventType, Filter, Page, RecordedEvent, Snapshot, StoreError, StoredState, StreamHead, Verdict,
+    Commit, Committed, Direction, EventType, Filter, Page, RecordedEvent, Row, Snapshot, Step, Stepped, StoreError, StoredState,
+    StreamHead, Verdict,
 };
 use crate::message::{CommandId, Position, Revision, StreamId};
 use async_trait::async_trait;
+use bytes::Bytes;
 
 /// A place that keeps commits, and everything that is derived from them.
 ///
@@ -27,10 +29,11 @@ pub trait Store: Send + Sync + 'static {
     ///    same stream was not committed → [`Refusal::Dependent`](super::Refusal::Dependent): it was decided on a state that never came
     ///    to be, even if the revision fits by chance;
     /// 4. the stream is not as [`expected`](Commit::expected) → [`Refusal::Conflict`](super::Refusal::Conflict) (I5);
-    /// 5. it holds more than the store can keep in one commit → [`Refusal::TooLarge`](super::Refusal::TooLarge); it mixes events and
+    /// 5. it holds more than the store can keep in one commit → [`Refusal::TooLarge`](super::Refusal::TooLarge); one of its
+    ///    rows is not [valid](super::RowChange::is_valid) → [`Refusal::InvalidRow`](super::Refusal::InvalidRow); it mixes events and
     ///    states in one stream → [`Refusal::Mixed`](super::Refusal::Mixed);
     /// 6. otherwise it is recorded whole: its events get the next revisions of the stream (I1) and the next positions of the log (I3);
-    ///    a state gets one of each; a commit of nothing keeps its command id and reply and gets neither.
+    ///    a state gets one of each; a commit of nothing keeps its command id and reply and gets neither. Its rows change with it.
     ///
     /// Commits of one batch are independent but for step 3. After a crash the recorded commits are a prefix of the accepted ones.
     ///
@@ -125,6 +128,29 @@ pub trait Store: Send + Sync + 'static {
 
     /// Forgets a consumer, so that it holds up [`delete_up_to`](Store::delete_up_to) no longer. Not an error when there is none.
     async fn delete_checkpoint(&self, consumer: &str) -> Result<(), StoreError>;
+
+    /// Changes rows and moves a consumer's checkpoint, whole and durable in one step, and answers when it is (I6). Steps of one consumer
+    /// and the rows of commits take effect in the order in which they are recorded.
+    ///
+    /// In this order: rows that are not [valid](super::RowChange::is_valid) → [`Stepped::Invalid`]; more than
+    /// [`Capabilities::max_commit_bytes`] → [`Stepped::TooLarge`]; the consumer stands elsewhere → [`Stepped::Overtaken`].
+    ///
+    /// # Errors
+    /// [`StoreError::BeyondHead`] when the log has not reached the checkpoint (I6). Nothing was changed.
+    async fn step(&self, step: Step) -> Result<Stepped, StoreError>;
+
+    /// The contents of these rows, in the order of the keys that were asked for; `None` for those that are not there.
+    async fn load_rows(&self, table: &str, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, StoreError>;
+
+    /// The rows of a table in the order of their keys, from `start` (inclusive; empty is the beginning) up to `end` (exclusive; `None` is
+    /// the end of the table). [`Page::next`] is the `start` of the next page.
+    async fn list_rows(
+        &self,
+        table: &str,
+        start: &[u8],
+        end: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Page<Row, Bytes>, StoreError>;
 
     /// Deletes the events of a stream up to `revision` (inclusive). Revisions and positions are not given again; the head stands.
     /// The command ids of deleted commits stay known. Deleting again what is gone is no error, nor is a stream that keeps a state:

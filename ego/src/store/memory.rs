@@ -5,6 +5,7 @@ mod contents;
 use super::*;
 use crate::message::{CommandId, Position, Revision, StreamId};
 use async_trait::async_trait;
+use bytes::Bytes;
 use contents::Contents;
 use parking_lot::RwLock;
 use std::collections::HashSet;
@@ -164,7 +165,7 @@ impl Store for MemoryStore {
                     return Page { items, next: Position::new(index as u64) };
                 }
                 if let Some(event) = event
-                    && filter.matches(event.stream.kind(), &event.name, &event.tags)
+                    && filter.matches(&event.stream, &event.name, &event.tags)
                 {
                     items.push(event.clone());
                 }
@@ -280,6 +281,36 @@ impl Store for MemoryStore {
         self.change(|inner| {
             inner.checkpoints.remove(consumer);
             Ok(())
+        })
+    }
+
+    async fn step(&self, step: Step) -> Result<Stepped, StoreError> {
+        self.change(|inner| inner.step(step))
+    }
+
+    async fn load_rows(&self, table: &str, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        self.open(|inner| {
+            let found = inner.tables.get(table);
+            keys.iter().map(|key| found.and_then(|rows| rows.get(key)).cloned()).collect()
+        })
+    }
+
+    async fn list_rows(
+        &self,
+        table: &str,
+        start: &[u8],
+        end: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Page<Row, Bytes>, StoreError> {
+        let limit = limit.max(1);
+        if end.is_some_and(|end| end <= start) {
+            return self.open(|_| Page { items: Vec::new(), next: None });
+        }
+        self.open(|inner| {
+            let range = (Bound::Included(start), end.map_or(Bound::Unbounded, Bound::Excluded));
+            let mut rows = inner.tables.get(table).into_iter().flat_map(|rows| rows.range::<[u8], _>(range));
+            let items = rows.by_ref().take(limit).map(|(key, value)| Row { key: key.clone(), value: value.clone() }).collect();
+            Page { items, next: rows.next().map(|(key, _)| key.clone()) }
         })
     }
 

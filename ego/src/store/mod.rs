@@ -9,6 +9,7 @@ mod contract;
 mod error;
 mod memory;
 mod read;
+mod row;
 
 pub use any::AnyStore;
 pub use commit::{Body, Commit, Committed, NewEvent, NewState, Refusal, Verdict};
@@ -16,3 +17,4 @@ pub use contract::{Capabilities, Immediate, Store};
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use read::{Direction, EventType, Filter, Page, RecordedEvent, Snapshot, StoredState, StreamHead};
+pub use row::{Advance, Row, RowChange, Step, Stepped};

@@ -54,6 +54,8 @@ pub struct Filter {
     pub names: Vec<Name>,
     /// With at least one of these tags.
     pub tags: Vec<Arc<str>>,
+    /// Of one of these streams.
+    pub streams: Vec<StreamId>,
 }
 
 impl Filter {
@@ -84,13 +86,21 @@ impl Filter {
         self
     }
 
+    /// Events of this stream, besides those asked for before.
+    #[must_use]
+    pub fn stream(mut self, stream: StreamId) -> Self {
+        self.streams.push(stream);
+        self
+    }
+
     /// Whether an event with these properties is let through.
     #[must_use]
-    pub fn matches(&self, kind: &str, name: &str, tags: &[Arc<str>]) -> bool {
+    pub fn matches(&self, stream: &StreamId, name: &str, tags: &[Arc<str>]) -> bool {
         let one_of = |wanted: &[Name], found: &str| wanted.is_empty() || wanted.iter().any(|one| one == found);
-        one_of(&self.kinds, kind)
+        one_of(&self.kinds, stream.kind())
             && one_of(&self.names, name)
             && (self.tags.is_empty() || tags.iter().any(|tag| self.tags.contains(tag)))
+            && (self.streams.is_empty() || self.streams.contains(stream))
     }
 }
 

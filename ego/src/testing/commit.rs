@@ -26,6 +26,7 @@ pub(super) fn commit_to(stream: &StreamId) -> Draft {
             codec: "raw".into(),
             body: Body::Events(Vec::new()),
             reply: Bytes::new(),
+            rows: Vec::new(),
         },
     }
 }

@@ -4,10 +4,11 @@ use super::append::LIMIT;
 use super::faults::Fault;
 use super::store::Broken;
 use async_trait::async_trait;
+use bytes::Bytes;
 use ego::message::{CommandId, Metadata, Position, Revision, StreamId};
 use ego::store::{
-    Body, Capabilities, Commit, Committed, Direction, EventType, Filter, NewEvent, Page, RecordedEvent, Snapshot, Store,
-    StoreError, StoredState, StreamHead, Verdict,
+    Body, Capabilities, Commit, Committed, Direction, EventType, Filter, NewEvent, Page, RecordedEvent, Row, Snapshot, Step,
+    Stepped, Store, StoreError, StoredState, StreamHead, Verdict,
 };
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,7 +24,7 @@ impl Broken {
         let (stream, expected) = (StreamId::new("log", "it").unwrap(), ego::message::Expected::Any);
         let metadata = Arc::new(Metadata::new(self.fresh_id(), "Keep", jiff::Timestamp::UNIX_EPOCH));
         self.inner
-            .append(vec![Commit { stream, expected, metadata, codec: "".into(), body, reply: bytes::Bytes::new() }])
+            .append(vec![Commit { stream, expected, metadata, codec: "".into(), body, reply: bytes::Bytes::new(), rows: vec![] }])
             .await?;
         Ok(())
     }
@@ -302,6 +303,21 @@ impl Store for Broken {
         }
         self.kept().checkpoints.remove(consumer);
         self.inner.delete_checkpoint(self.consumer(consumer)).await
+    }
+    async fn step(&self, step: Step) -> Result<Stepped, StoreError> {
+        self.inner.step(step).await
+    }
+    async fn load_rows(&self, table: &str, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        self.inner.load_rows(table, keys).await
+    }
+    async fn list_rows(
+        &self,
+        table: &str,
+        start: &[u8],
+        end: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Page<Row, Bytes>, StoreError> {
+        self.inner.list_rows(table, start, end, limit).await
     }
     async fn delete_up_to(&self, stream: &StreamId, revision: Revision) -> Result<(), StoreError> {
         self.open_unless(Fault::DeletesAfterClose)?;

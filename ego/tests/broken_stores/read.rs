@@ -136,7 +136,7 @@ impl Broken {
     /// Takes a page first and filters it then.
     async fn filter_pages(&self, after: Option<Position>, filter: &Filter, limit: usize) -> Events<Position> {
         let mut page = self.inner.read_log(after, &Filter::all(), limit).await?;
-        page.items.retain(|event| filter.matches(event.stream.kind(), &event.name, &event.tags));
+        page.items.retain(|event| filter.matches(&event.stream, &event.name, &event.tags));
         if page.items.is_empty() && page.next.is_some() {
             page.next = if self.has(Fault::EmptyPageEnds) { None } else { after.or(page.next) };
         }
@@ -251,7 +251,7 @@ impl Broken {
 
 /// A page of a log that is there as a whole.
 fn paged(mut log: Vec<RecordedEvent>, after: Option<Position>, filter: &Filter, limit: usize) -> Page<RecordedEvent, Position> {
-    log.retain(|event| Some(event.position) > after && filter.matches(event.stream.kind(), &event.name, &event.tags));
+    log.retain(|event| Some(event.position) > after && filter.matches(&event.stream, &event.name, &event.tags));
     let more = log.len() > limit;
     log.truncate(limit);
     let next = if more { log.last().map(|event| event.position) } else { None };

@@ -84,6 +84,7 @@ fn old_event(name: &str, version: u32) -> Commit {
         codec: "json".into(),
         body: Body::Events(vec![NewEvent { name: name.into(), version, payload: "{}".into(), tags: Vec::new() }]),
         reply: Default::default(),
+        rows: vec![],
     }
 }
 

@@ -28,6 +28,7 @@ async fn record(store: &MemoryStore, name: &str, codec: &str, payload: &str) {
         codec: codec.into(),
         body: Body::Events(vec![event]),
         reply: Default::default(),
+        rows: vec![],
     };
     store.append(vec![commit]).await.unwrap();
 }

@@ -1,6 +1,7 @@
 //! A store in memory whose appends can be held up, refused or lost on the way back.
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use ego::message::{CommandId, Position, Revision, StreamId};
 use ego::store::*;
 use std::sync::Arc;
@@ -188,6 +189,21 @@ impl Store for Rigged {
     }
     async fn delete_checkpoint(&self, consumer: &str) -> Result<(), StoreError> {
         self.inner.delete_checkpoint(consumer).await
+    }
+    async fn step(&self, step: Step) -> Result<Stepped, StoreError> {
+        self.inner.step(step).await
+    }
+    async fn load_rows(&self, table: &str, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        self.inner.load_rows(table, keys).await
+    }
+    async fn list_rows(
+        &self,
+        table: &str,
+        start: &[u8],
+        end: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Page<Row, Bytes>, StoreError> {
+        self.inner.list_rows(table, start, end, limit).await
     }
     async fn delete_up_to(&self, stream: &StreamId, revision: Revision) -> Result<(), StoreError> {
         self.inner.delete_up_to(stream, revision).await

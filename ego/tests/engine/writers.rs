@@ -23,6 +23,7 @@ pub async fn count_behind_the_engines_back(store: &impl Store, id: &str) {
         codec: "json".into(),
         body: Body::Events(vec![event]),
         reply: "1000".into(),
+        rows: vec![],
     };
     let verdicts = store.append(vec![commit]).await.unwrap();
     assert!(matches!(verdicts[..], [Verdict::Committed(_)]));

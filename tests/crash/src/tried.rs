@@ -167,6 +167,7 @@ impl Tried {
             codec: "json".into(),
             body,
             reply: serde_json::to_vec(&reply)?.into(),
+            rows: vec![],
         })
     }
 }

@@ -326,7 +326,15 @@ pub(crate) fn commit(id: &str, does: &Does) -> Result<Option<Commit>> {
         _ => return Ok(None),
     };
     let metadata = Arc::new(Metadata::new(CommandId::new(id)?, "keep", jiff::Timestamp::UNIX_EPOCH));
-    Ok(Some(Commit { stream, expected: Expected::Any, metadata, codec: "json".into(), body, reply: Bytes::from("0") }))
+    Ok(Some(Commit {
+        stream,
+        expected: Expected::Any,
+        metadata,
+        codec: "json".into(),
+        body,
+        reply: Bytes::from("0"),
+        rows: vec![],
+    }))
 }
 
 /// What is kept, if it is a snapshot.

@@ -1,7 +1,8 @@
 //! What a store in memory holds, and how it decides a commit.
 
 use super::super::{
-    Body, Commit, Committed, EventType, NewEvent, NewState, RecordedEvent, Refusal, Snapshot, StoredState, StreamHead, Verdict,
+    Body, Commit, Committed, EventType, NewEvent, NewState, RecordedEvent, Refusal, RowChange, Snapshot, Step, Stepped,
+    StoreError, StoredState, StreamHead, Verdict,
 };
 use super::MemoryStore;
 use crate::message::{CommandId, Expected, Metadata, Name, Position, Revision, StreamId};
@@ -19,6 +20,7 @@ pub(super) struct Contents {
     pub(super) names: BTreeSet<StreamId>,
     pub(super) checkpoints: BTreeMap<String, Option<Position>>,
     pub(super) types: HashSet<EventType>,
+    pub(super) tables: Tables,
     hasher: DefaultHashBuilder,
 }
 
@@ -97,9 +99,33 @@ impl Contents {
         }
     }
 
+    /// The steps of [`Store::step`](super::super::Store::step).
+    pub(super) fn step(&mut self, step: Step) -> Result<Stepped, StoreError> {
+        let (bytes, limit) = (step.size(), MemoryStore::MAX_COMMIT_BYTES);
+        if !step.rows.iter().all(RowChange::is_valid) {
+            return Ok(Stepped::Invalid);
+        }
+        if bytes > limit {
+            return Ok(Stepped::TooLarge { bytes, limit });
+        }
+        if let Some(advance) = step.advance {
+            let checkpoint = self.checkpoints.get(&advance.consumer).copied().flatten();
+            if checkpoint != advance.from {
+                return Ok(Stepped::Overtaken { checkpoint });
+            }
+            let head = self.head();
+            if Some(advance.to) > head {
+                return Err(StoreError::BeyondHead { asked: advance.to.get(), end: head.map_or(0, Position::get) });
+            }
+            self.checkpoints.insert(advance.consumer, Some(advance.to));
+        }
+        self.tables.change(step.rows);
+        Ok(Stepped::Done)
+    }
+
     /// The steps of [`Store::append`](super::super::Store::append) for one commit.
-    pub(super) fn decide(&mut self, commit: Commit, broken: &mut std::collections::HashSet<StreamId>) -> Verdict {
-        let Self { log, streams, names, types, hasher, .. } = self;
+    pub(super) fn decide(&mut self, mut commit: Commit, broken: &mut std::collections::HashSet<StreamId>) -> Verdict {
+        let Self { log, streams, names, types, hasher, tables, .. } = self;
         let mut new = Stream::default();
         let found = streams.get_mut(&commit.stream);
         let is_new = found.is_none();
@@ -110,12 +136,39 @@ impl Contents {
             return verdict;
         }
         let id = is_new.then(|| commit.stream.clone());
+        tables.change(std::mem::take(&mut commit.rows));
         let committed = stream.record(commit, hash, log, types);
         if let Some(id) = id {
             names.insert(id.clone());
             streams.insert(id, new);
         }
         Verdict::Committed(committed)
+    }
+}
+
+/// Rows, ordered by their keys, by the names of their tables.
+#[derive(Default)]
+pub(super) struct Tables(HashMap<Name, BTreeMap<Bytes, Bytes>>);
+
+impl Tables {
+    pub(super) fn get(&self, table: &str) -> Option<&BTreeMap<Bytes, Bytes>> {
+        self.0.get(table)
+    }
+
+    fn change(&mut self, rows: Vec<RowChange>) {
+        for RowChange { table, key, value } in rows {
+            match value {
+                Some(value) => drop(self.0.entry(table).or_default().insert(key, value)),
+                None => {
+                    if let Some(found) = self.0.get_mut(&table) {
+                        found.remove(&key);
+                        if found.is_empty() {
+                            self.0.remove(&table);
+                        }
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -190,6 +243,9 @@ impl Stream {
         let bytes = commit.size();
         if bytes > MemoryStore::MAX_COMMIT_BYTES {
             return Some(Refusal::TooLarge { bytes, limit: MemoryStore::MAX_COMMIT_BYTES });
+        }
+        if !commit.rows.iter().all(RowChange::is_valid) {
+            return Some(Refusal::InvalidRow);
         }
         let keeps_state = self.state.is_some();
         let mixed = match &commit.body {

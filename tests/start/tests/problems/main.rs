@@ -63,5 +63,6 @@ fn of_a_retired_kind() -> Commit {
         codec: "json".into(),
         body: Body::Events(vec![event]),
         reply: "null".into(),
+        rows: vec![],
     }
 }
