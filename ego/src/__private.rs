@@ -4,9 +4,11 @@ pub use crate::codec::{AnyCodec, CodecError};
 pub use crate::engine::{AggregateDescriptor, CommandDescriptor, HandlersDescriptor, Location, TypeRef};
 pub use crate::macros::Registers;
 pub use crate::model::Storable;
+pub use crate::projection::{ProjectionDescriptor, Source, Sources};
+pub use crate::reactor::{ReactorDescriptor, ReactorSource, ReactorSources};
 pub use inventory;
 
-use crate::model::{AppliedAs, Command, Context, DecodeError, EventSchema, Handles, Stored, Upcast, UpcastTo};
+use crate::model::{AppliedAs, Command, Context, DecodeError, Delivery, EventSchema, Handles, Stored, Upcast, UpcastTo};
 use serde::de::DeserializeOwned;
 
 /// The entry of the variant at this place.
@@ -102,6 +104,18 @@ pub fn last<E, Via>(stored: Stored<'_>, upcast: impl UpcastTo<E, Via>, events: &
 #[must_use]
 pub fn service<S: ?Sized + Send + Sync + 'static>(context: &Context) -> &S {
     match context.service() {
+        Ok(service) => service,
+        Err(missing) => panic!("{missing}"),
+    }
+}
+
+/// The service of this type, for a reader of events. The engine has checked at its start that every reader finds its services.
+///
+/// # Panics
+/// When it was not given.
+#[must_use]
+pub fn service_for<S: ?Sized + Send + Sync + 'static>(delivery: &Delivery) -> &S {
+    match delivery.service() {
         Ok(service) => service,
         Err(missing) => panic!("{missing}"),
     }

@@ -9,6 +9,8 @@ pub mod codec;
 pub mod engine;
 pub mod message;
 pub mod model;
+pub mod projection;
+pub mod reactor;
 pub mod store;
 pub mod testing;
 

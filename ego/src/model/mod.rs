@@ -6,7 +6,10 @@ mod aggregate;
 mod command;
 mod context;
 mod decision;
+mod delivery;
 mod event;
+mod projection;
+mod reactor;
 mod service;
 mod storable;
 
@@ -14,6 +17,9 @@ pub use aggregate::{Aggregate, AppliedAs, Appliers, Apply, ByPayload, Form, Part
 pub use command::{Command, HandledBy, Handles};
 pub use context::Context;
 pub use decision::{Decision, HandlerResult, Outcome, Rejection, Reply, emit};
+pub use delivery::{Delivery, Token};
 pub use event::{DecodeError, Event, EventSchema, Stored, Upcast, UpcastTo};
+pub use projection::{Failure, Fold, FoldOutput, IndexOutput, IndexValue, Indexable, IntoKeys, Keys, Mode, On, Projection};
+pub use reactor::{Audience, ReactOutput, Reactor, Reacts};
 pub use service::{MissingService, Services};
 pub use storable::Storable;

@@ -1,0 +1,63 @@
+//! Projections that are linked into the program.
+
+use super::source::{Source, Sources};
+use crate::engine::{Location, Party, TypeRef};
+use crate::model::Mode;
+use std::fmt;
+
+/// A projection that is linked in; `#[ego::projection]` submits it.
+#[derive(Clone, Copy)]
+pub struct ProjectionDescriptor {
+    pub(crate) name: &'static str,
+    pub(crate) version: u32,
+    pub(crate) mode: Mode,
+    pub(crate) indexes: &'static [&'static str],
+    pub(crate) projection: TypeRef,
+    pub(crate) location: Location,
+    pub(crate) sources: fn() -> Vec<SourceInfo>,
+}
+
+inventory::collect!(ProjectionDescriptor);
+
+/// What is known of a source without the projection's type.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SourceInfo {
+    pub(crate) kind: &'static str,
+    pub(crate) aggregate: TypeRef,
+    pub(crate) services: &'static [TypeRef],
+    pub(crate) location: Location,
+    pub(crate) by_id: bool,
+}
+
+impl ProjectionDescriptor {
+    /// Describes a projection that is defined at `location`.
+    #[must_use]
+    pub const fn of<P: Sources>(location: Location) -> Self {
+        Self {
+            name: P::NAME,
+            version: P::VERSION,
+            mode: P::MODE,
+            indexes: P::INDEXES,
+            projection: TypeRef::of::<P>(),
+            location,
+            sources: || P::SOURCES.iter().map(Source::info).collect(),
+        }
+    }
+
+    pub(crate) fn party(&self) -> Party {
+        Party { name: self.projection.name(), location: self.location }
+    }
+}
+
+impl<P> Source<P> {
+    fn info(&self) -> SourceInfo {
+        let Self { kind, aggregate, services, location, by_id, .. } = *self;
+        SourceInfo { kind, aggregate, services, location, by_id }
+    }
+}
+
+impl fmt::Debug for ProjectionDescriptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProjectionDescriptor").field("name", &self.name).field("location", &self.location).finish_non_exhaustive()
+    }
+}
