@@ -10,6 +10,7 @@ use super::shared::{Codecs, Shared};
 use super::{Engine, Inner, committer::Committer};
 use crate::clock::{Clock, IdSource, SystemClock, UuidSource};
 use crate::codec::{AnyCodec, Codec, Json};
+use crate::consumer::{Consumer, Consumers};
 use crate::message::Name;
 use crate::model::{Aggregate, Services};
 use crate::store::{AnyStore, MemoryStore, Store, StoreError};
@@ -35,7 +36,11 @@ pub struct EngineBuilder {
     ids: Arc<dyn IdSource>,
     required: Vec<(TypeId, &'static str)>,
     retired: HashSet<String>,
+    consumers: Vec<MakeConsumer>,
 }
+
+/// Makes a consumer of the engine that starts.
+pub(crate) type MakeConsumer = Box<dyn FnOnce(&Arc<Shared>) -> Arc<dyn Consumer> + Send>;
 
 impl fmt::Debug for EngineBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -59,6 +64,7 @@ impl Default for EngineBuilder {
             ids: Arc::new(UuidSource),
             required: Vec::new(),
             retired: HashSet::new(),
+            consumers: Vec::new(),
         }
     }
 }
@@ -120,6 +126,12 @@ impl EngineBuilder {
         self
     }
 
+    /// Runs this beside the aggregates.
+    pub(crate) fn consumer(mut self, make: MakeConsumer) -> Self {
+        self.consumers.push(make);
+        self
+    }
+
     /// Finds everything that is linked in, checks it against itself, the services and the store, and starts.
     ///
     /// To be called on a tokio runtime, which the engine then runs on.
@@ -163,6 +175,7 @@ impl EngineBuilder {
             places,
             forgotten: Arc::new(Semaphore::new(shared.limits.forgotten)),
             failures: broadcast::Sender::new(Failures::KEPT),
+            consumers: Consumers::begin(&shared, self.consumers.into_iter().map(|make| make(&shared)).collect()),
             shared,
         });
         inner.passivate_in_the_background();
