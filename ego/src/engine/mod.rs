@@ -41,7 +41,7 @@ pub use read::{History, Loaded, ReadError, Recorded, RecordedJson};
 pub(crate) use registry::ToJson;
 pub use registry::{AggregateDescriptor, CommandDescriptor, HandlersDescriptor, Location, TypeRef};
 pub use send::{AnyRejection, Dispatch, IntoRevision, Receipt, Sending};
-pub(crate) use shared::Shared;
+pub(crate) use shared::{Codecs, Shared};
 pub use start::{EngineBuilder, StartError};
 pub use stop::StopError;
 
