@@ -3,7 +3,9 @@
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 /// A request and where its answer goes.
-pub(super) type Request = (Op, oneshot::Sender<Result<Done, super::handle::OpError>>);
+pub(super) type Request = (Op, Answer);
+
+pub(super) type Answer = oneshot::Sender<Result<Done, super::handle::OpError>>;
 
 /// What can be asked.
 #[derive(Debug)]
@@ -12,7 +14,9 @@ pub(super) enum Op {
     Replay(String),
     /// Forget the first dead letter of this key and fold what was parked behind it.
     Discard(String),
-    /// Build all views anew.
+    /// Throw all views away and build them anew.
+    Reset,
+    /// Build all views anew beside the others.
     Rebuild(super::handle::Rebuild),
 }
 
@@ -21,13 +25,14 @@ pub(super) enum Op {
 pub(super) enum Done {
     Letters(super::handle::Replayed),
     Rebuilt(super::handle::Rebuilt),
+    Reset,
 }
 
 /// Where requests wait.
-pub(super) struct Desk {
-    pub(super) ask: mpsc::Sender<Request>,
+pub(crate) struct Desk {
+    pub(in crate::projection) ask: mpsc::Sender<Request>,
     /// Taken by whoever folds.
-    pub(super) asked: Mutex<mpsc::Receiver<Request>>,
+    pub(in crate::projection) asked: Mutex<mpsc::Receiver<Request>>,
 }
 
 impl Default for Desk {

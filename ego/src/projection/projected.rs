@@ -1,13 +1,16 @@
 //! A projection in an engine: what those who fold its views share with those who read them.
 
+use super::follow::Folder;
+use super::ops::Desk;
 use super::options::ProjectionOptions;
 use super::record::Record;
 use super::source::Sources;
 use super::table::{Generation, Tables};
 use crate::consumer::{Consumer, ConsumerKind, Control, Wanted};
 use crate::engine::Shared;
+use crate::message::{Name, Position};
 use crate::model::Mode;
-use crate::store::{StoreError, Store};
+use crate::store::{Store, StoreError};
 use parking_lot::RwLock;
 use std::any::Any;
 use std::sync::Arc;
@@ -19,7 +22,9 @@ pub(crate) struct Projected<P: Sources> {
     pub(super) options: ProjectionOptions,
     /// Changed by whoever folds it, after it was made durable.
     record: RwLock<Record>,
-    pub(super) ops: super::ops::Desk,
+    /// Up to where the generation that is being built was folded.
+    built: RwLock<Option<Position>>,
+    pub(super) ops: Desk,
     folds: std::marker::PhantomData<fn() -> P>,
 }
 
@@ -27,6 +32,21 @@ pub(crate) struct Projected<P: Sources> {
 pub(crate) trait AnyProjection: Any + Send + Sync {
     /// Whoever folds it beside the aggregates, if it is folded there.
     fn consumer(self: Arc<Self>) -> Option<Arc<dyn Consumer>>;
+
+    fn desk(&self) -> &Desk;
+
+    /// Where its dead letters stand; `None` while nothing can be read.
+    fn dead(&self) -> Option<Name>;
+
+    /// The version of the views that are kept, if it is another than this program's.
+    fn other_version(&self) -> Option<u32>;
+
+    fn mode(&self) -> Mode;
+
+    /// How far the rebuild is, if there is one.
+    fn rebuilding(&self) -> Option<Option<Position>>;
+
+    fn control(&self) -> &Arc<Control>;
 }
 
 impl<P: Sources> Projected<P> {
@@ -45,7 +65,8 @@ impl<P: Sources> Projected<P> {
             control,
             options,
             record: RwLock::new(record),
-            ops: super::ops::Desk::default(),
+            built: RwLock::default(),
+            ops: Desk::default(),
             folds: std::marker::PhantomData,
         };
         if let Some(generation) = projected.readable() {
@@ -63,21 +84,54 @@ impl<P: Sources> Projected<P> {
         *self.record.write() = record;
     }
 
+    /// How far the generation is that is being built, if one is.
+    pub(super) fn building(&self) -> Option<Option<Position>> {
+        self.record().building.map(|_| *self.built.read())
+    }
+
+    pub(super) fn built(&self, position: Option<Position>) {
+        *self.built.write() = position;
+    }
+
     /// The generation whose views can be read; `None` while views of this version are being built.
     pub(super) fn readable(&self) -> Option<Generation> {
         self.record().live.filter(|built| built.version == P::VERSION).map(|built| built.generation)
     }
 
     pub(super) fn tables(&self, generation: Generation) -> Tables {
-        Tables::new(P::NAME, generation, P::INDEXES)
+        Tables::new(P::NAME, generation)
     }
 }
 
 impl<P: Sources> AnyProjection for Projected<P> {
     fn consumer(self: Arc<Self>) -> Option<Arc<dyn Consumer>> {
         match P::MODE {
-            Mode::Async => Some(self),
+            Mode::Async => Some(Arc::new(Folder(self))),
             Mode::Inline | Mode::Live => None,
         }
+    }
+
+    fn desk(&self) -> &Desk {
+        &self.ops
+    }
+
+    fn dead(&self) -> Option<Name> {
+        self.readable().map(|generation| self.tables(generation).dead)
+    }
+
+    fn other_version(&self) -> Option<u32> {
+        self.record().live.map(|built| built.version).filter(|version| *version != P::VERSION)
+    }
+
+    fn mode(&self) -> Mode {
+        P::MODE
+    }
+
+    fn rebuilding(&self) -> Option<Option<Position>> {
+        self.building()
+    }
+
+    fn control(&self) -> &Arc<Control> {
+        &self.control
     }
 }

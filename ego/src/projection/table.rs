@@ -30,30 +30,37 @@ pub(super) struct Tables {
     /// Under whose name its checkpoint is kept.
     pub(super) consumer: String,
     pub(super) views: Name,
-    pub(super) indexes: Vec<Name>,
+    /// Of all its indexes.
+    pub(super) index: Name,
     pub(super) dead: Name,
 }
 
 impl Tables {
-    pub(super) fn new(projection: &str, Generation(generation): Generation, indexes: &[&str]) -> Self {
-        let index = |index: &&str| Name::from(format!("index/{projection}/{generation}/{index}"));
+    pub(super) fn new(projection: &str, Generation(generation): Generation) -> Self {
         Self {
             consumer: format!("projection/{projection}/{generation}"),
             views: format!("view/{projection}/{generation}").into(),
-            indexes: indexes.iter().map(index).collect(),
+            index: format!("index/{projection}/{generation}").into(),
             dead: format!("dead/{projection}/{generation}").into(),
         }
     }
 
     /// All that hold rows.
     pub(super) fn all(&self) -> impl Iterator<Item = &Name> {
-        [&self.views, &self.dead].into_iter().chain(&self.indexes)
+        [&self.views, &self.index, &self.dead].into_iter()
     }
 }
 
-/// The key of a view in an index: first the value, then the view's key.
-pub(super) fn index_key(value: &IndexValue, key: &str) -> Bytes {
-    [value.as_bytes(), key.as_bytes()].concat().into()
+/// How the keys of an index begin.
+pub(super) fn index_prefix(index: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    index.write(&mut bytes);
+    bytes
+}
+
+/// The key of a view in an index: first the index, then the value, then the view's key.
+pub(super) fn index_key(index: &str, value: &IndexValue, key: &str) -> Bytes {
+    [&*index_prefix(index), value.as_bytes(), key.as_bytes()].concat().into()
 }
 
 /// The first key behind all that begin with these bytes; `None` when there is none.
@@ -135,9 +142,13 @@ mod tests {
 
     #[test]
     fn dead_letters_of_a_view_stand_together_in_the_order_of_the_log() {
-        let mut keys = vec![dead_key("b", 1, 0), dead_key("a", 300, 0), dead_key("a", 2, 1), dead_key("a", 2, 0), dead_key("aa", 1, 0)];
+        let mut keys =
+            vec![dead_key("b", 1, 0), dead_key("a", 300, 0), dead_key("a", 2, 1), dead_key("a", 2, 0), dead_key("aa", 1, 0)];
         keys.sort();
-        assert_eq!(keys, [dead_key("a", 2, 0), dead_key("a", 2, 1), dead_key("a", 300, 0), dead_key("aa", 1, 0), dead_key("b", 1, 0)]);
+        assert_eq!(
+            keys,
+            [dead_key("a", 2, 0), dead_key("a", 2, 1), dead_key("a", 300, 0), dead_key("aa", 1, 0), dead_key("b", 1, 0)]
+        );
         assert!(keys[..3].iter().all(|key| key.starts_with(&dead_prefix("a"))));
         assert!(!keys[3].starts_with(&dead_prefix("a")));
     }

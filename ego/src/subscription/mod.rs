@@ -7,4 +7,5 @@ mod tail;
 pub use reader::{Delivered, DeliveredJson, Subscription, SubscriptionError};
 pub use start::Subscribe;
 
-pub(crate) use tail::{Tail, Tailed};
+pub(crate) use reader::delivery;
+pub(crate) use tail::Tail;
