@@ -1,0 +1,25 @@
+//! What async projections promise, each with a test that goes red when it is broken.
+
+#![allow(unreachable_pub, reason = "a domain is public where it stands")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by failing")]
+
+mod shop;
+mod smoke;
+
+use ego::Engine;
+use ego::prelude::*;
+use shop::*;
+use std::sync::Arc;
+
+pub async fn place(engine: &Engine, order: &str, customer: &str, amount: u64) -> ego::message::Position {
+    let placed = engine.send::<Order>(order, Do::Place { customer: customer.into(), amount }).await.unwrap();
+    placed.position.unwrap()
+}
+
+pub async fn pay(engine: &Engine, order: &str, amount: u64) -> ego::message::Position {
+    engine.send::<Order>(order, Do::Pay { amount }).await.unwrap().position.unwrap()
+}
+
+pub async fn start(store: impl ego::store::Store, knobs: &Arc<Knobs>) -> Engine {
+    Engine::builder().store(store).service::<Knobs>(Arc::clone(knobs)).start().await.unwrap()
+}
