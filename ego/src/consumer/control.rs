@@ -60,7 +60,7 @@ impl Control {
             name: name.into(),
             clock,
             order: watch::Sender::new(Order { wanted: Wanted::Run, number: 0 }),
-            said: watch::Sender::new(Said { state: State::Stopped, position: None }),
+            said: watch::Sender::new(Said { state: State::Running, position: None }),
             counts: Mutex::default(),
         })
     }

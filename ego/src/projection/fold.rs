@@ -6,6 +6,7 @@ use super::source::{Given, Sources};
 use super::table;
 use crate::consumer::Then;
 use crate::engine::panic_message;
+use crate::message::Position;
 use crate::model::{Delivery, Failure, Fold, IndexValue, Keys};
 use crate::store::RecordedEvent;
 use bytes::Bytes;
@@ -57,8 +58,8 @@ pub(super) struct Folded<P> {
 pub(super) enum Unfolded {
     /// The projection is told not to run.
     Interrupted,
-    /// An event could not be folded, and the policy says to stop. The control knows why.
-    Failed,
+    /// An event could not be folded, and the policy says to stop before it. The control knows why.
+    Failed(Option<Position>),
 }
 
 impl<P: Sources> Slot<P> {
@@ -134,7 +135,7 @@ pub(super) async fn fold<P: Sources>(
     while let Some(part) = tasks.join_next().await {
         let part = part.map_err(|lost| {
             projected.control.failed(&lost, None, 1);
-            Unfolded::Failed
+            Unfolded::Failed(None)
         })??;
         whole.slots.extend(part.slots);
         whole.letters.extend(part.letters);
@@ -194,7 +195,7 @@ impl<P: Sources> Worker<'_, P> {
         };
         let event = &page.events[found.event];
         match policy.then {
-            Then::Fail => return Err(Unfolded::Failed),
+            Then::Fail => return Err(Unfolded::Failed(Some(event.position))),
             Then::Skip => {
                 skipped(projected);
                 tracing::error!(projection = P::NAME, key, position = %event.position, %failure, "an event was skipped");
@@ -247,7 +248,7 @@ pub(super) async fn fold_once<P: Sources>(
 async fn rewind<P: Sources>(projected: &Projected<P>, page: &Page<P>, slot: &mut Slot<P>) -> Result<(), Unfolded> {
     let gave_up = |failure: &Failure| {
         projected.control.failed(&format_args!("a view could not be taken back: {failure}"), None, 1);
-        Unfolded::Failed
+        Unfolded::Failed(None)
     };
     slot.view = Slot::of(projected, slot.row.clone()).map_err(|failure| gave_up(&failure))?.view;
     for item in &slot.applied {

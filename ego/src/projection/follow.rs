@@ -8,9 +8,10 @@ use super::ops::{Answer, Done, Op, Request};
 use super::projected::Projected;
 use super::source::Sources;
 use super::sweep::Sweep;
+use super::table::Generation;
 use super::track::{Halt, Track, filter, read};
 use crate::consumer::{Consumer, Control, State, StoppedBy, Wanted};
-use crate::message::Name;
+use crate::message::{Name, Position};
 use crate::model::Failure;
 use crate::store::{Filter, RowChange, StoreError};
 use futures_util::FutureExt;
@@ -57,7 +58,10 @@ impl<P: Sources> Projected<P> {
             }
             match halt {
                 Halt::Interrupted | Halt::Store(StoreError::Closed) => return Ok(()),
-                Halt::Failed => return Err(StoppedBy),
+                Halt::Failed(generation, at) => {
+                    self.fold_up_to(generation, at).await;
+                    return Err(StoppedBy);
+                }
                 Halt::Overtaken => {
                     tracing::warn!(projection = P::NAME, "somebody else moved the checkpoint; what they made durable stands");
                 }
@@ -72,6 +76,26 @@ impl<P: Sources> Projected<P> {
                         None => return Err(StoppedBy),
                     }
                 }
+            }
+        }
+    }
+
+    /// Saves what lies before an event that could not be folded, so that it is the first one when the projection is resumed.
+    async fn fold_up_to(self: &Arc<Self>, generation: Generation, mut at: Option<Position>) {
+        let before = |at: Option<Position>| at.and_then(|at| Position::new(at.get() - 1));
+        while let Some(to) = before(at) {
+            let folded = async {
+                let mut track = Track::begin(self, generation).await?;
+                while track.reached < Some(to) {
+                    track.round(Some(to)).await?;
+                    track.settle().await?;
+                }
+                Ok::<_, Halt>(())
+            };
+            match folded.await {
+                // With several workers another key may fail earlier in the log.
+                Err(Halt::Failed(_, Some(earlier))) if earlier <= to => at = Some(earlier),
+                _ => return,
             }
         }
     }
@@ -98,6 +122,10 @@ impl<P: Sources> Projected<P> {
         loop {
             self.control.say(State::Running);
             let Some((op, answer)) = self.next_request(asked, &mut track, &mut sweep).await? else { continue };
+            if answer.is_closed() {
+                // Whoever asked was told that it was not done.
+                continue;
+            }
             match op {
                 Op::Rebuild(how) => {
                     let record = self.record().with_building(P::VERSION, how.only_if_same);

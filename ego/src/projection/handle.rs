@@ -84,6 +84,12 @@ pub enum OpError {
     /// The views are being built already.
     #[error("the views are being built already")]
     Rebuilding,
+    /// The new views could not be built. Those that were read are still read.
+    #[error("the views could not be built anew: {error}")]
+    NotBuilt {
+        /// What was said.
+        error: String,
+    },
     /// The key has no dead letter.
     #[error("{key:?} has no dead letter")]
     NoDeadLetter {

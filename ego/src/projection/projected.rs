@@ -6,7 +6,7 @@ use super::options::ProjectionOptions;
 use super::record::Record;
 use super::source::Sources;
 use super::table::{Generation, Tables};
-use crate::consumer::{Consumer, ConsumerKind, Control, Wanted};
+use crate::consumer::{Consumer, ConsumerKind, Control, State, Wanted};
 use crate::engine::Shared;
 use crate::message::{Name, Position};
 use crate::model::Mode;
@@ -59,6 +59,7 @@ impl<P: Sources> Projected<P> {
         let control = Control::new(ConsumerKind::Projection, P::NAME, Arc::clone(&shared.clock));
         if options.paused {
             control.tell(Wanted::Pause);
+            control.say(State::Paused);
         }
         let projected = Self {
             shared: Arc::clone(shared),
@@ -70,7 +71,12 @@ impl<P: Sources> Projected<P> {
             folds: std::marker::PhantomData,
         };
         if let Some(generation) = projected.readable() {
-            let finished = shared.store.load_checkpoint(&projected.tables(generation).consumer).await?;
+            let consumer = projected.tables(generation).consumer;
+            let finished = shared.store.load_checkpoint(&consumer).await?;
+            if finished.is_none() && P::MODE == Mode::Async {
+                // From here on, retention keeps what it has not folded, also while it is paused.
+                shared.store.save_checkpoint(&consumer, None).await?;
+            }
             projected.control.reached(finished, 0);
         }
         Ok(Arc::new(projected))

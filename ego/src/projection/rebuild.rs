@@ -1,7 +1,7 @@
 //! Building all views anew, beside those that are read.
 
 use super::follow::Asked;
-use super::handle::Rebuilt;
+use super::handle::{OpError, Rebuilt};
 use super::ops::{Answer, Done};
 use super::projected::Projected;
 use super::record::Record;
@@ -33,7 +33,7 @@ impl<P: Sources> Projected<P> {
         Ok(record)
     }
 
-    /// Builds what the record says, keeping `live` up to date meanwhile, and lets it take its place.
+    /// Builds what the record says, keeping `live` up to date meanwhile, and lets it take its place. When it cannot be built, `live` goes on.
     pub(super) async fn build(
         self: &Arc<Self>,
         asked: &mut Asked,
@@ -43,24 +43,51 @@ impl<P: Sources> Projected<P> {
     ) -> Result<(), Halt> {
         let record = self.record();
         let Some(target) = record.building else { return Ok(()) };
+        tracing::info!(projection = P::NAME, version = P::VERSION, "its views are built anew");
         let mut new = Track::begin(self, target.generation).await?.in_batches_of(batch);
         self.built(new.reached);
-        tracing::info!(projection = P::NAME, version = P::VERSION, "its views are built anew");
+        let built = match self.build_beside(asked, &mut live, &mut new).await {
+            Err(Halt::Failed(generation, _)) if generation == target.generation && live.is_some() => {
+                let error = self.control.ailment().error.map(|error| error.message).unwrap_or_default();
+                tracing::error!(projection = P::NAME, error, "its views could not be built anew");
+                Err(OpError::NotBuilt { error })
+            }
+            built => Ok(built?),
+        };
+        let rebuilt = built.map(|rebuilt| Rebuilt { swapped: rebuilt.same || !record.only_if_same, ..rebuilt });
+        let swapped = rebuilt.as_ref().is_ok_and(|rebuilt| rebuilt.swapped);
+        let done = if swapped { record.swapped() } else { Record { building: None, ..record } };
+        // I6: which views are read changes in the step that says how far they are. A crash before it goes on building.
+        let saver = if swapped { &mut new } else { live.as_mut().unwrap_or(&mut new) };
+        saver.keep(vec![done.row(P::NAME)]).await?;
+        self.set_record(done);
+        if swapped {
+            self.control.reached(new.reached, 0);
+        }
+        tracing::info!(projection = P::NAME, ?rebuilt, "its views were built anew");
+        if let Some(answer) = answer {
+            let _ = answer.send(rebuilt.map(Done::Rebuilt));
+        }
+        Ok(())
+    }
+
+    async fn build_beside(&self, asked: &mut Asked, live: &mut Option<Track<P>>, new: &mut Track<P>) -> Result<Rebuilt, Halt> {
         loop {
             self.control.say(State::Rebuilding);
             if self.control.wanted() != Wanted::Run {
-                if let Some(live) = &mut live {
+                if let Some(live) = live {
                     live.interrupted().await.or_else(unless_interrupted)?;
                 }
-                return new.interrupted().await;
+                new.interrupted().await?;
             }
-            let Some(live) = &mut live else {
+            let Some(live) = live else {
                 if new.is_behind().await? {
                     new.round(None).await?;
                     continue;
                 }
                 new.settle().await?;
-                break;
+                let views = self.sum(&new.tables.views).await?.0;
+                return Ok(Rebuilt { position: new.reached, views, before: 0, same: false, swapped: true });
             };
             if let Ok((op, answer)) = asked.try_recv() {
                 live.settle().await?;
@@ -72,35 +99,10 @@ impl<P: Sources> Projected<P> {
             if new.is_behind().await? && new.reached < live.reached {
                 new.round(None).await?;
             } else {
-                break;
+                self.level(live, new).await?;
+                return Ok(self.compare(live, new).await?);
             }
         }
-        let rebuilt = match &mut live {
-            Some(live) => {
-                self.level(live, &mut new).await?;
-                self.compare(live, &new).await?
-            }
-            None => Rebuilt {
-                position: new.reached,
-                views: self.sum(&new.tables.views).await?.0,
-                before: 0,
-                same: false,
-                swapped: true,
-            },
-        };
-        let swapped = rebuilt.swapped || !record.only_if_same;
-        let done = if swapped { record.swapped() } else { Record { building: None, ..record } };
-        // I6: which views are read changes in the step that says how far they are. A crash before it goes on building.
-        new.keep(vec![done.row(P::NAME)]).await?;
-        self.set_record(done);
-        if swapped {
-            self.control.reached(new.reached, 0);
-        }
-        tracing::info!(projection = P::NAME, views = rebuilt.views, same = rebuilt.same, swapped, "its views were built anew");
-        if let Some(answer) = answer {
-            let _ = answer.send(Ok(Done::Rebuilt(Rebuilt { swapped, ..rebuilt })));
-        }
-        Ok(())
     }
 
     /// Folds both up to the same position.

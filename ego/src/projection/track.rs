@@ -24,8 +24,8 @@ use tokio::time::Instant;
 pub(super) enum Halt {
     /// The projection is told not to run.
     Interrupted,
-    /// An event could not be folded, and the policy says to stop.
-    Failed,
+    /// An event could not be folded into this generation, and the policy says to stop before it.
+    Failed(Generation, Option<Position>),
     /// The store failed: what was not made durable is folded again.
     Store(StoreError),
     /// Somebody else moved the checkpoint.
@@ -37,15 +37,6 @@ pub(super) enum Halt {
 impl From<StoreError> for Halt {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
-    }
-}
-
-impl From<Unfolded> for Halt {
-    fn from(unfolded: Unfolded) -> Self {
-        match unfolded {
-            Unfolded::Interrupted => Self::Interrupted,
-            Unfolded::Failed => Self::Failed,
-        }
     }
 }
 
@@ -142,7 +133,8 @@ impl<P: Sources> Track<P> {
         };
         let folded = match folded {
             Err(Unfolded::Interrupted) => return self.interrupted().await,
-            folded => folded?,
+            Err(Unfolded::Failed(at)) => return Err(Halt::Failed(self.generation, at)),
+            Ok(folded) => folded,
         };
         letters.extend(folded.letters);
         self.settle().await?;
@@ -178,7 +170,7 @@ impl<P: Sources> Track<P> {
         let (position, key) = (event.position, event.stream.id());
         self.projected.control.failed(failure, Some(position), 1);
         match self.projected.options.policy.then {
-            Then::Fail => Err(Halt::Failed),
+            Then::Fail => Err(Halt::Failed(self.generation, Some(position))),
             Then::Skip => {
                 tracing::error!(projection = P::NAME, %position, %failure, "an event was skipped");
                 skipped(&self.projected);
@@ -232,7 +224,7 @@ impl<P: Sources> Track<P> {
     fn slot(&self, row: Option<Bytes>) -> Result<Slot<P>, Halt> {
         Slot::of(&self.projected, row).map_err(|failure| {
             self.projected.control.failed(&failure, None, 1);
-            Halt::Failed
+            Halt::Failed(self.generation, None)
         })
     }
 
@@ -256,7 +248,7 @@ impl<P: Sources> Track<P> {
         let row = slot.view.as_ref().map(|view| table::encode(&self.projected.shared.codecs, view)).transpose();
         let row = row.map_err(|error| {
             self.projected.control.failed(&format_args!("the view {key:?} cannot be written: {error}"), None, 1);
-            Halt::Failed
+            Halt::Failed(self.generation, None)
         })?;
         if row == slot.row {
             return Ok(());
@@ -308,7 +300,7 @@ impl<P: Sources> Track<P> {
 
     fn refused(&self, reason: &dyn std::fmt::Display) -> Result<(), Halt> {
         self.projected.control.failed(reason, self.reached, 1);
-        Err(Halt::Failed)
+        Err(Halt::Failed(self.generation, None))
     }
 
     /// Nothing that is followed lies up to here.
