@@ -23,3 +23,16 @@ pub async fn pay(engine: &Engine, order: &str, amount: u64) -> ego::message::Pos
 pub async fn start(store: impl ego::store::Store, knobs: &Arc<Knobs>) -> Engine {
     Engine::builder().store(store).service::<Knobs>(Arc::clone(knobs)).start().await.unwrap()
 }
+
+/// Waits until this gives something; fails when it does not.
+pub async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let waiting = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), waiting).await.expect("it does not become so")
+}
