@@ -1,11 +1,11 @@
-//! The rules that handlers and appliers share: a plain method with plain parameters, without generics.
+//! The rules that all marked methods share: a plain method with plain parameters, without generics.
 
-use super::super::model::Method;
 use crate::ctxt::Ctxt;
+use crate::method::Method;
 use syn::{GenericParam, Safety};
 
 /// `what` is `a command handler`; `why_concrete` says why it has no parameters of its own.
-pub(super) fn is_plain(cx: &Ctxt, method: &Method<'_>, what: &str, why_concrete: &str) {
+pub(crate) fn is_plain(cx: &Ctxt, method: &Method<'_>, what: &str, why_concrete: &str) {
     let sig = method.sig;
     if let Some(token) = &sig.constness {
         cx.error(token, format_args!("{what} is called at run time: remove `const`"));
