@@ -20,7 +20,7 @@ mod macros;
 
 pub use engine::Engine;
 pub use jiff::Timestamp;
-pub use macros::{Aggregate, Command, Event, Registers, apply, handle, handlers};
+pub use macros::{Aggregate, Command, Event, Registers, apply, handle, handlers, index, on, projection, reactor};
 pub use model::{Aggregate, Command, Event};
 pub use testing::test;
 
