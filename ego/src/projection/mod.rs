@@ -4,11 +4,14 @@
 //! → `fold` (each key's events one after the other) → rows (`table`). `rebuild` lets another generation take the place of the one that is
 //! read; `sweep` removes what is left of old ones.
 
+mod cursor;
 mod dead;
 mod descriptor;
+mod error;
 mod fold;
 mod follow;
 mod handle;
+mod live;
 mod ops;
 mod options;
 mod problems;
@@ -19,11 +22,17 @@ mod source;
 mod sweep;
 mod table;
 mod track;
+mod view;
+mod views;
 
+pub use cursor::{Cursor, InvalidCursor};
 pub use dead::{Cause, DeadLetter};
 pub use descriptor::ProjectionDescriptor;
+pub use error::ViewError;
 pub use handle::{OpError, ProjectionHandle, Rebuild, Rebuilt, Replayed};
 pub use options::{OnNewVersion, ProjectionOptions};
 pub use source::{Source, Sources};
+pub use view::{IntoPosition, ReadView};
+pub use views::ReadViews;
 
 pub(crate) use projected::{AnyProjection, Projected};

@@ -1,5 +1,6 @@
 //! A projection in an engine: what those who fold its views share with those who read them.
 
+use super::error::ViewError;
 use super::follow::Folder;
 use super::ops::Desk;
 use super::options::ProjectionOptions;
@@ -7,10 +8,14 @@ use super::record::Record;
 use super::source::Sources;
 use super::table::{Generation, Tables};
 use crate::consumer::{Consumer, ConsumerKind, Control, State, Wanted};
+use super::view::Wait;
+use super::views::{Listed, Query};
 use crate::engine::Shared;
 use crate::message::{Name, Position};
 use crate::model::Mode;
-use crate::store::{Store, StoreError};
+use crate::store::{Page, Store, StoreError};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use parking_lot::RwLock;
 use std::any::Any;
 use std::sync::Arc;
@@ -47,6 +52,12 @@ pub(crate) trait AnyProjection: Any + Send + Sync {
     fn rebuilding(&self) -> Option<Option<Position>>;
 
     fn control(&self) -> &Arc<Control>;
+
+    /// A view, for those who know no types.
+    fn view_json(self: Arc<Self>, key: String, wait: Wait) -> BoxFuture<'static, Result<Option<serde_json::Value>, ViewError>>;
+
+    /// A page of views, for those who know no types.
+    fn page_json(self: Arc<Self>, query: Query) -> BoxFuture<'static, Listed<serde_json::Value>>;
 }
 
 impl<P: Sources> Projected<P> {
@@ -140,4 +151,29 @@ impl<P: Sources> AnyProjection for Projected<P> {
     fn control(&self) -> &Arc<Control> {
         &self.control
     }
+
+    fn view_json(self: Arc<Self>, key: String, wait: Wait) -> BoxFuture<'static, Result<Option<serde_json::Value>, ViewError>> {
+        async move {
+            let view = self.view(&key, wait).await?;
+            view.map(|view| json(&key, &view)).transpose()
+        }
+        .boxed()
+    }
+
+    fn page_json(self: Arc<Self>, query: Query) -> BoxFuture<'static, Listed<serde_json::Value>> {
+        async move {
+            let Page { items, next } = self.page(&query).await?;
+            let items = items.into_iter().map(|(key, view)| json(&key, &view).map(|json| (key, json)));
+            Ok(Page { items: items.collect::<Result<_, _>>()?, next })
+        }
+        .boxed()
+    }
+}
+
+fn json<P: Sources>(key: &str, view: &P) -> Result<serde_json::Value, ViewError> {
+    serde_json::to_value(view).map_err(|error| ViewError::Unreadable {
+        projection: P::NAME,
+        key: key.to_owned(),
+        reason: error.to_string(),
+    })
 }

@@ -3,8 +3,9 @@
 #![allow(unreachable_pub, reason = "a domain is public where it stands")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by failing")]
 
+mod following;
+mod policies;
 mod shop;
-mod smoke;
 
 use ego::Engine;
 use ego::prelude::*;
