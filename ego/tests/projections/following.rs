@@ -16,7 +16,7 @@ async fn expected(store: &impl Store) -> (BTreeMap<String, Seen>, BTreeMap<Strin
     for event in log.items {
         let json: serde_json::Value = serde_json::from_slice(&event.payload).unwrap();
         let (position, amount) = (event.position.get(), json["amount"].as_u64().unwrap_or(0));
-        let mut note = |views: &mut BTreeMap<String, Seen>, key: &str| {
+        let note = |views: &mut BTreeMap<String, Seen>, key: &str| {
             let view = views.entry(key.to_owned()).or_default();
             view.positions.push(position);
             view.sum += amount;
@@ -42,7 +42,10 @@ async fn expected(store: &impl Store) -> (BTreeMap<String, Seen>, BTreeMap<Strin
     (orders, customers)
 }
 
-async fn all<P: ego::model::Projection + ego::projection::Sources>(engine: &Engine, seen: impl Fn(P) -> Seen) -> BTreeMap<String, Seen> {
+async fn all<P: ego::model::Projection + ego::projection::Sources>(
+    engine: &Engine,
+    seen: impl Fn(P) -> Seen,
+) -> BTreeMap<String, Seen> {
     let page = engine.views::<P>().limit(100_000).page().await.unwrap();
     assert!(page.next.is_none());
     page.items.into_iter().map(|(key, view)| (key, seen(view))).collect()
@@ -123,7 +126,8 @@ async fn two_engines_on_one_store_fold_each_event_once() {
 #[tokio::test]
 async fn a_slow_method_holds_up_its_own_projection_only() {
     let knobs = Knobs::with(1);
-    let engine = start(MemoryStore::new(), &knobs).await;
+    let builder = Engine::builder().service::<Knobs>(Arc::clone(&knobs));
+    let engine = builder.projection::<Slow>(ProjectionOptions::new().workers(1)).start().await.unwrap();
     let slow = engine.projection::<Slow>().unwrap();
     place(&engine, "a", "ann", 1).await;
     let last = place(&engine, "a", "ann", 1).await;
@@ -169,7 +173,10 @@ async fn what_a_projection_has_not_folded_is_kept_from_retention() {
     place(&engine, "a", "ann", 1).await;
     let stream = ego::message::StreamId::new("order", "a").unwrap();
     let held = store.delete_up_to(&stream, ego::message::Revision::FIRST).await;
-    assert!(matches!(&held, Err(ego::store::StoreError::HeldBack { consumer, .. }) if consumer.starts_with("projection/")), "{held:?}");
+    assert!(
+        matches!(&held, Err(ego::store::StoreError::HeldBack { consumer, .. }) if consumer.starts_with("projection/")),
+        "{held:?}"
+    );
 }
 
 #[tokio::test]
@@ -177,7 +184,7 @@ async fn status_tells_the_lag_in_events_and_in_time() {
     let clock = ego::clock::ManualClock::at("2026-01-31T12:00:00Z".parse().unwrap());
     let knobs = Knobs::with(1);
     let builder = Engine::builder().clock(clock.clone()).service::<Knobs>(Arc::clone(&knobs));
-    let engine = builder.start().await.unwrap();
+    let engine = builder.projection::<Slow>(ProjectionOptions::new().workers(1)).start().await.unwrap();
     let slow = engine.projection::<Slow>().unwrap();
     for _ in 0..3 {
         place(&engine, "a", "ann", 1).await;
