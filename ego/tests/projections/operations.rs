@@ -41,6 +41,15 @@ async fn a_rebuild_beside_the_running_one_takes_its_place_when_it_has_caught_up_
             last
         }
     });
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let hurry = [0, 1].map(|client| {
+        let (engine, stop) = (engine.clone(), Arc::clone(&stop));
+        tokio::spawn(async move {
+            while !stop.load(std::sync::atomic::Ordering::SeqCst) {
+                pay(&engine, &format!("o-{client}"), 1).await;
+            }
+        })
+    });
     for round in 2..6 {
         let rebuilt = projection.rebuild(Rebuild::beside()).await.unwrap();
         assert_eq!((rebuilt.same, rebuilt.swapped, rebuilt.views, rebuilt.before), (true, true, 50, 50));
@@ -48,6 +57,11 @@ async fn a_rebuild_beside_the_running_one_takes_its_place_when_it_has_caught_up_
         assert_eq!(rows(&store, &format!("view/by-order/{round}")).await, 50);
     }
     let last = busy.await.unwrap();
+    stop.store(true, std::sync::atomic::Ordering::SeqCst);
+    for hurry in hurry {
+        hurry.await.unwrap();
+    }
+    let last = store.head().await.unwrap().unwrap().get().max(last);
     let mut positions = 0;
     for order in 0..50 {
         let view = engine.view::<ByOrder>(format!("o-{order}")).after(Position::new(last)).await.unwrap().unwrap();
