@@ -55,7 +55,7 @@ impl Operator {
             match self.random.u32(..8) {
                 0..3 if rebuilds => self.rebuild(name, &handle).await?,
                 3 if rebuilds && self.random.u32(..3) == 0 => self.reset(name, &handle).await?,
-                4 | 5 if self.manner != Manner::Rivals => self.replay(&handle).await?,
+                4 | 5 if self.manner != Manner::Rivals => self.replay(name, &handle).await?,
                 _ => self.pause(&handle).await?,
             }
         }
@@ -89,7 +89,7 @@ impl Operator {
         match handle.rebuild(how).await {
             // What the picky one takes is not the same in each process.
             Ok(rebuilt) => hold!(rebuilt.same || name == "picky", "{name} was rebuilt and is not the same: {rebuilt:?}"),
-            Err(error) => self.refused(&error)?,
+            Err(error) => self.refused(name, &error)?,
         }
         Ok(Said::Ended(Chore::Rebuild).say()?)
     }
@@ -103,12 +103,12 @@ impl Operator {
         Said::Begun(Chore::Reset).say()?;
         match handle.reset().await {
             Ok(()) => self.forgotten.forgot(name),
-            Err(error) => self.refused(&error)?,
+            Err(error) => self.refused(name, &error)?,
         }
         Ok(Said::Ended(Chore::Reset).say()?)
     }
 
-    async fn replay(&mut self, handle: &ProjectionHandle) -> Outcome {
+    async fn replay(&mut self, name: &str, handle: &ProjectionHandle) -> Outcome {
         let letters = handle.dead_letters(None, 100).await?.items;
         if letters.is_empty() {
             return Ok(());
@@ -117,19 +117,21 @@ impl Operator {
         Said::Begun(Chore::Replay).say()?;
         match handle.replay(key).await {
             Ok(_) | Err(OpError::NoDeadLetter { .. }) => {}
-            Err(error) => self.refused(&error)?,
+            Err(error) => self.refused(name, &error)?,
         }
         Ok(Said::Ended(Chore::Replay).say()?)
     }
 
     /// Others may pause it, build it or make it fail meanwhile; nothing else is in the way.
-    fn refused(&self, error: &OpError) -> Outcome {
+    fn refused(&self, name: &str, error: &OpError) -> Outcome {
         let expected = match error {
+            // What is flaky fails at last when it has little patience.
             OpError::Rebuilding | OpError::Stopped => true,
+            OpError::NotBuilt { .. } => name == "flaky",
             OpError::NotRunning { state } => matches!(state, State::Paused | State::Stopped | State::Failed),
             _ => false,
         };
-        hold!(expected, "refused: {error}");
+        hold!(expected, "{name} refused: {error}");
         Ok(())
     }
 }
