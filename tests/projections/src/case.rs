@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 pub(crate) type Kills = BTreeMap<String, u64>;
 
 /// A chore may never come: then the process is killed without.
-const LONG_ENOUGH: Duration = Duration::from_millis(1500);
+const LONG_ENOUGH: Duration = Duration::from_millis(700);
 
 pub(crate) struct Case {
     folder: PathBuf,
@@ -82,10 +82,10 @@ impl Case {
         let nth = self.random.u32(1..4);
         let after = match (self.manner, self.random.u32(..10)) {
             (_, 0) => After::Begun(Chore::Open, 1),
-            (_, 1..4) => After::Answers(self.random.u32(..100)),
-            (Manner::Rebuilds, 4 | 5) => After::Begun(Chore::Rebuild, nth),
+            (_, 1..4) => After::Answers(self.random.u32(..70)),
+            (Manner::Rebuilds, 4) => After::Begun(Chore::Rebuild, nth),
             // The swap is done, the sweep goes on.
-            (Manner::Rebuilds, 6) => After::Ended(Chore::Rebuild),
+            (Manner::Rebuilds, 5 | 6) => After::Ended(Chore::Rebuild),
             (Manner::Rebuilds, 7) => After::Begun(Chore::Reset, 1),
             (Manner::Rebuilds | Manner::Retention, 8) => After::Begun(Chore::Replay, nth),
             (Manner::Retention, 4..8) => After::Begun(Chore::Delete, nth),

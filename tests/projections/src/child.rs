@@ -30,8 +30,11 @@ pub(crate) struct Child {
     number: u32,
 }
 
+/// How many events are folded in one step.
+const BATCHES: &[usize] = &[1, 2, 5, 64, 70, 200, 4096];
+
 /// How many commands the clients send, together.
-const COMMANDS: u32 = 120;
+const COMMANDS: u32 = 80;
 
 impl Child {
     pub(crate) async fn run(self) -> Outcome {
@@ -71,7 +74,7 @@ impl Child {
             fails: if random.bool() { 0 } else { random.u32(8..60) },
             most: if random.bool() { usize::MAX } else { random.usize(4..40) },
         };
-        start(shaky, moods, random).await
+        start(shaky, moods, BATCHES, random).await
     }
 
     fn work(

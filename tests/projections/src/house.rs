@@ -56,9 +56,9 @@ impl Told {
     }
 }
 
-pub(crate) async fn start(store: Shaky, moods: &Arc<Moods>, random: &mut fastrand::Rng) -> Outcome<Engine> {
+pub(crate) async fn start(store: Shaky, moods: &Arc<Moods>, batches: &[usize], random: &mut fastrand::Rng) -> Outcome<Engine> {
     let limits = Limits { active_aggregates: 8, timeout: PATIENCE, ..Limits::default() };
     let builder = Engine::builder().store(store).limits(limits).service::<Moods>(Arc::clone(moods));
-    let engine = run(builder, random).start().await;
+    let engine = run(builder, batches, random).start().await;
     Ok(engine.map_err(|error| format!("the engine does not start: {}", whole(&error)))?)
 }

@@ -21,7 +21,7 @@ pub(crate) async fn run(
     let mut times = BTreeMap::<&str, u64>::new();
     loop {
         for name in ALL {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::time::sleep(Duration::from_millis(2)).await;
             let before = forgotten.times(name);
             let Some(kept) = Kept::read(&store, name).await? else { continue };
             facts.read_on(&store).await?;

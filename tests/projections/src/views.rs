@@ -170,23 +170,20 @@ impl Picky {
 }
 
 /// Runs them in some way.
-pub(crate) fn run(builder: EngineBuilder, random: &mut fastrand::Rng) -> EngineBuilder {
+pub(crate) fn run(builder: EngineBuilder, batches: &[usize], random: &mut fastrand::Rng) -> EngineBuilder {
     let soon = Backoff::new(Duration::from_micros(300), Duration::from_millis(3));
     // One that stops at the second failure is resumed by somebody.
     let policy = |retries| Policy::fail().retries(retries).backoff(soon);
     let patience = if random.u32(..3) == 0 { 1 } else { u32::MAX };
     builder
-        .projection::<ById>(options(random).policy(policy(u32::MAX)))
-        .projection::<ByCustomer>(options(random).policy(policy(u32::MAX)))
-        .projection::<Slow>(options(random).policy(policy(u32::MAX)))
-        .projection::<Flaky>(options(random).policy(policy(patience)))
-        .projection::<Picky>(options(random).policy(Policy::dead_letter().retries(1).backoff(soon)))
+        .projection::<ById>(options(batches, random).policy(policy(u32::MAX)))
+        .projection::<ByCustomer>(options(batches, random).policy(policy(u32::MAX)))
+        .projection::<Slow>(options(batches, random).policy(policy(u32::MAX)))
+        .projection::<Flaky>(options(batches, random).policy(policy(patience)))
+        .projection::<Picky>(options(batches, random).policy(Policy::dead_letter().retries(1).backoff(soon)))
 }
 
-fn options(random: &mut fastrand::Rng) -> ProjectionOptions {
+fn options(batches: &[usize], random: &mut fastrand::Rng) -> ProjectionOptions {
     let mut one_of = |all: &[usize]| all[random.usize(..all.len())];
-    ProjectionOptions::new()
-        .workers(one_of(&[1, 2, 3, 8]))
-        .batch(one_of(&[1, 2, 5, 64, 70, 200, 4096]))
-        .cached_views(one_of(&[0, 1, 3, 10_000]))
+    ProjectionOptions::new().workers(one_of(&[1, 2, 3, 8])).batch(one_of(batches)).cached_views(one_of(&[0, 1, 3, 10_000]))
 }
