@@ -4,6 +4,7 @@
 
 use crate::SledStore;
 use crate::faulty::{Fault, FaultyDisk, Kind, Lasts};
+use crate::record::{FORMAT, StoreHeader};
 use bytes::Bytes;
 use ego::message::{CommandId, Expected, Metadata, Position, Revision, StreamId};
 use ego::store::{
@@ -225,7 +226,7 @@ fn a_workload_survives_the_failure_of_each_of_its_operations() {
 
 #[test]
 fn an_opening_after_a_crash_survives_the_failure_of_each_of_its_operations() {
-    // A killed store with a torn write behind its last commit.
+    // A killed store of an older format, with a torn write behind its last commit.
     let killed = tempfile::tempdir().unwrap();
     let (alive, mut told) = (tempfile::tempdir().unwrap(), Told::default());
     run(async {
@@ -242,6 +243,9 @@ fn an_opening_after_a_crash_survives_the_failure_of_each_of_its_operations() {
         let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() / 8 * 8 + 8;
         bytes[end..end + 300].fill(b'e');
         std::fs::write(path, bytes).unwrap();
+        let format = killed.path().join("FORMAT");
+        let header = StoreHeader::decode(&std::fs::read(&format).unwrap()).unwrap();
+        std::fs::write(format, StoreHeader { format: 1, ..header }.encode()).unwrap();
     });
     let prepare = |folder: &Path| {
         std::fs::create_dir(folder.join("log")).unwrap();
@@ -253,6 +257,8 @@ fn an_opening_after_a_crash_survives_the_failure_of_each_of_its_operations() {
         heard.acknowledged.clone_from(&told.acknowledged);
         if let Some(store) = heard.hear(disk.options(folder).open()) {
             assert!(store.recovery().bytes_cut > 0);
+            let format = StoreHeader::decode(&std::fs::read(folder.join("FORMAT")).unwrap()).unwrap().format;
+            assert_eq!(format, FORMAT, "it takes steps, and an older release would open it");
             heard.hear(store.close().await);
         }
     };
