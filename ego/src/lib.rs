@@ -6,12 +6,14 @@ extern crate self as ego;
 
 pub mod clock;
 pub mod codec;
+pub mod consumer;
 pub mod engine;
 pub mod message;
 pub mod model;
 pub mod projection;
 pub mod reactor;
 pub mod store;
+pub mod subscription;
 pub mod testing;
 
 mod macros;

@@ -32,24 +32,28 @@ mod sync;
 mod ticket;
 mod turns;
 
+pub(crate) use error::panic_message;
 pub use error::{CommandError, RecoveryError, UnknownTarget};
 pub use forget::{Failure, Failures, ForgetError};
 pub use limits::Limits;
 pub use linked::{Party, StartProblem};
 pub use read::{History, Loaded, ReadError, Recorded, RecordedJson};
+pub(crate) use registry::ToJson;
 pub use registry::{AggregateDescriptor, CommandDescriptor, HandlersDescriptor, Location, TypeRef};
 pub use send::{AnyRejection, Dispatch, IntoRevision, Receipt, Sending};
+pub(crate) use shared::{Codecs, Shared};
 pub use start::{EngineBuilder, StartError};
 pub use stop::StopError;
 
+use crate::consumer::Consumers;
 use crate::message::StreamId;
 use crate::model::Aggregate;
+use crate::projection::{AnyProjection, Projected, Sources};
 use crate::store::AnyStore;
 use door::Doors;
 use futures_util::future::BoxFuture;
 use linked::Kind;
 use place::{AnyPlace, Place};
-use shared::Shared;
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -81,6 +85,8 @@ struct Inner {
     /// One permit for each command that nobody waits for.
     forgotten: Arc<Semaphore>,
     failures: broadcast::Sender<Failure>,
+    consumers: Consumers,
+    projections: HashMap<TypeId, Arc<dyn AnyProjection>>,
 }
 
 impl fmt::Debug for Engine {
@@ -147,6 +153,39 @@ impl Engine {
         let mut streams: Vec<_> = self.inner.places.values().flat_map(|place| place.streams()).collect();
         streams.sort_unstable();
         streams
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.inner.shared
+    }
+
+    pub(crate) fn every_consumer(&self) -> &Consumers {
+        &self.inner.consumers
+    }
+
+    pub(crate) fn every_projection(&self) -> impl Iterator<Item = &Arc<dyn AnyProjection>> {
+        self.inner.projections.values()
+    }
+
+    pub(crate) fn projection_of(&self, projection: TypeId) -> Option<Arc<dyn AnyProjection>> {
+        self.inner.projections.get(&projection).cloned()
+    }
+
+    /// The projection of this type, if it is registered.
+    pub(crate) fn projected<P: Sources>(&self) -> Option<Arc<Projected<P>>> {
+        let any: Arc<dyn Any + Send + Sync> = self.projection_of(TypeId::of::<P>())?;
+        any.downcast().ok()
+    }
+
+    /// Whether the aggregate is registered.
+    pub(crate) fn knows<A: Aggregate>(&self) -> Result<(), UnknownTarget> {
+        let known = self.inner.places.contains_key(&TypeId::of::<A>());
+        if known { Ok(()) } else { Err(UnknownTarget::Aggregate { aggregate: std::any::type_name::<A>() }) }
+    }
+
+    /// How each kind's events are read as JSON.
+    pub(crate) fn json_readers(&self) -> BTreeMap<&'static str, ToJson> {
+        self.inner.kinds.iter().map(|(kind, found)| (*kind, found.aggregate.to_json)).collect()
     }
 
     /// The store that the engine keeps everything in.

@@ -76,7 +76,8 @@ pub struct AggregateDescriptor {
 }
 
 type MakePlace = fn(Arc<Shared>) -> Arc<dyn AnyPlace>;
-type ToJson = fn(Stored<'_>, &AnyCodec) -> Result<Vec<(&'static str, serde_json::Value)>, DecodeError>;
+/// A stored event in its newest shape, as JSON.
+pub(crate) type ToJson = fn(Stored<'_>, &AnyCodec) -> Result<Vec<(&'static str, serde_json::Value)>, DecodeError>;
 
 inventory::collect!(AggregateDescriptor);
 

@@ -13,18 +13,18 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-pub(super) struct Shared {
-    pub(super) store: AnyStore,
+pub(crate) struct Shared {
+    pub(crate) store: AnyStore,
     pub(super) committer: Arc<Committer>,
-    pub(super) limits: Limits,
-    pub(super) services: Arc<Services>,
-    pub(super) codecs: Codecs,
-    pub(super) clock: Arc<dyn Clock>,
+    pub(crate) limits: Limits,
+    pub(crate) services: Arc<Services>,
+    pub(crate) codecs: Codecs,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(super) ids: Arc<dyn IdSource>,
-    pub(super) runtime: Handle,
+    pub(crate) runtime: Handle,
     pub(super) recoveries: Semaphore,
     pub(super) gate: Gate,
-    pub(super) started: Instant,
+    pub(crate) started: Instant,
 }
 
 impl Shared {
@@ -45,14 +45,14 @@ pub(super) fn lost(action: &str) -> StoreError {
 }
 
 /// The codec that is written with, and those that are still read.
-pub(super) struct Codecs {
-    pub(super) write: AnyCodec,
-    pub(super) name: Name,
-    pub(super) read: Vec<AnyCodec>,
+pub(crate) struct Codecs {
+    pub(crate) write: AnyCodec,
+    pub(crate) name: Name,
+    pub(crate) read: Vec<AnyCodec>,
 }
 
 impl Codecs {
-    pub(super) fn named(&self, name: &str) -> Result<&AnyCodec, DecodeError> {
+    pub(crate) fn named(&self, name: &str) -> Result<&AnyCodec, DecodeError> {
         std::iter::once(&self.write)
             .chain(&self.read)
             .find(|codec| codec.name() == name)

@@ -10,8 +10,10 @@ use super::shared::{Codecs, Shared};
 use super::{Engine, Inner, committer::Committer};
 use crate::clock::{Clock, IdSource, SystemClock, UuidSource};
 use crate::codec::{AnyCodec, Codec, Json};
+use crate::consumer::{Consumer, Consumers};
 use crate::message::Name;
-use crate::model::{Aggregate, Services};
+use crate::model::{Aggregate, Projection, Services};
+use crate::projection::{AnyProjection, OnNewVersion, ProjectionDescriptor, ProjectionOptions};
 use crate::store::{AnyStore, MemoryStore, Store, StoreError};
 use std::any::TypeId;
 use std::collections::{HashMap, HashSet};
@@ -35,7 +37,12 @@ pub struct EngineBuilder {
     ids: Arc<dyn IdSource>,
     required: Vec<(TypeId, &'static str)>,
     retired: HashSet<String>,
+    consumers: Vec<MakeConsumer>,
+    projections: HashMap<TypeId, (&'static str, ProjectionOptions)>,
 }
+
+/// Makes a consumer of the engine that starts.
+pub(crate) type MakeConsumer = Box<dyn FnOnce(&Arc<Shared>) -> Arc<dyn Consumer> + Send>;
 
 impl fmt::Debug for EngineBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -59,6 +66,8 @@ impl Default for EngineBuilder {
             ids: Arc::new(UuidSource),
             required: Vec::new(),
             retired: HashSet::new(),
+            consumers: Vec::new(),
+            projections: HashMap::new(),
         }
     }
 }
@@ -120,6 +129,18 @@ impl EngineBuilder {
         self
     }
 
+    /// Says how a projection is run. Every projection that is linked in is run, with or without.
+    pub fn projection<P: Projection>(mut self, options: ProjectionOptions) -> Self {
+        self.projections.insert(TypeId::of::<P>(), (std::any::type_name::<P>(), options));
+        self
+    }
+
+    /// Runs this beside the aggregates.
+    pub(crate) fn consumer(mut self, make: MakeConsumer) -> Self {
+        self.consumers.push(make);
+        self
+    }
+
     /// Finds everything that is linked in, checks it against itself, the services and the store, and starts.
     ///
     /// To be called on a tokio runtime, which the engine then runs on.
@@ -133,6 +154,11 @@ impl EngineBuilder {
         let linked = Linked::collect();
         let mut problems = linked.problems(&self.services);
         problems.extend(linked.missing(&self.required));
+        let projections = ProjectionDescriptor::linked();
+        problems.extend(ProjectionDescriptor::problems(&projections, &self.services, |aggregate| linked.has(aggregate)));
+        let unknown = |id: &TypeId| !projections.iter().any(|one| one.projection.id() == *id);
+        let unknown = self.projections.iter().filter(|(id, _)| unknown(id));
+        problems.extend(unknown.map(|(_, (projection, _))| StartProblem::UnknownProjection { projection }));
         problems.extend(linked.unreadable(&stored, &self.retired));
         if !problems.is_empty() {
             return Err(StartError::Problems(problems));
@@ -158,16 +184,42 @@ impl EngineBuilder {
             .iter()
             .map(|aggregate| (aggregate.aggregate.id(), (aggregate.place)(Arc::clone(&shared))))
             .collect();
+        let projections = open_projections(&shared, &projections, self.projections).await?;
+        let folded = projections.values().filter_map(|projection| Arc::clone(projection).consumer());
+        let consumers = folded.chain(self.consumers.into_iter().map(|make| make(&shared))).collect();
         let inner = Arc::new(Inner {
             kinds: linked.kinds(),
             places,
             forgotten: Arc::new(Semaphore::new(shared.limits.forgotten)),
             failures: broadcast::Sender::new(Failures::KEPT),
+            consumers: Consumers::begin(&shared, consumers),
+            projections,
             shared,
         });
         inner.passivate_in_the_background();
         Ok(Engine { doors: Doors::of(&inner), inner })
     }
+}
+
+/// Nothing is folded yet: who refuses a new version refuses to start.
+async fn open_projections(
+    shared: &Arc<Shared>,
+    linked: &[&'static ProjectionDescriptor],
+    mut options: HashMap<TypeId, (&'static str, ProjectionOptions)>,
+) -> Result<HashMap<TypeId, Arc<dyn AnyProjection>>, StartError> {
+    let (mut opened, mut problems) = (HashMap::new(), Vec::new());
+    for one in linked {
+        let options = options.remove(&one.projection.id()).map(|(_, options)| options).unwrap_or_default();
+        let refuses = options.on_new_version == OnNewVersion::Refuse;
+        let projection = (one.open)(Arc::clone(shared), options).await.map_err(StartError::Store)?;
+        match projection.other_version() {
+            Some(stored) if refuses => {
+                problems.push(StartProblem::ProjectionChanged { name: one.name, stored, version: one.version });
+            }
+            _ => drop(opened.insert(one.projection.id(), projection)),
+        }
+    }
+    if problems.is_empty() { Ok(opened) } else { Err(StartError::Problems(problems)) }
 }
 
 /// Why an engine did not start. Nothing was written.

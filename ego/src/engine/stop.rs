@@ -3,6 +3,7 @@
 use super::Engine;
 use crate::store::{Store, StoreError};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Why an engine did not end in order.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -35,9 +36,11 @@ impl Engine {
     /// [`StopError`]; the engine is stopped all the same.
     pub async fn stop(&self, within: Duration) -> Result<(), StopError> {
         let shared = &self.inner.shared;
+        let began = Instant::now();
         shared.gate.close();
         let emptied = self.doors.empty(&shared.gate, within).await;
         shared.gate.hurry();
+        self.inner.consumers.end(within.saturating_sub(began.elapsed())).await;
         shared.store.close().await?;
         emptied.map_err(|unfinished| StopError::Unfinished { unfinished, within })
     }

@@ -1,0 +1,15 @@
+//! Consumers: what follows the log under a name, with a checkpoint – projections, publishers, reactors. What they have in common: how
+//! they stand, what becomes of an event that they cannot handle, and how they are paused and resumed.
+
+mod control;
+mod ground;
+mod handle;
+mod policy;
+mod status;
+
+pub use handle::ConsumerHandle;
+pub use policy::{Backoff, Policy, Then};
+pub use status::{Ailment, ConsumerKind, Health, LastError, State, Status};
+
+pub(crate) use control::{Control, Wanted};
+pub(crate) use ground::{Consumer, Consumers, StoppedBy};
