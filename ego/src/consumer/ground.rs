@@ -1,6 +1,7 @@
 //! The consumers of an engine: begun with it, ended with it.
 
 use super::control::{Control, Wanted};
+use super::progress::Begin;
 use super::status::{Health, State, Status};
 use crate::engine::Shared;
 use crate::message::Position;
@@ -24,6 +25,11 @@ pub(crate) trait Consumer: Any + Send + Sync {
 
     /// The type that it was registered for, if it was.
     fn registered_for(&self) -> Option<TypeId> {
+        None
+    }
+
+    /// The checkpoint that it is given before it begins for the first time, and where that stands.
+    fn entry(&self) -> Option<(&str, Begin)> {
         None
     }
 
