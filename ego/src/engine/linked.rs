@@ -1,8 +1,10 @@
 //! What is linked into the program, and everything that is wrong with it: against itself, the services and the store.
 
 use super::registry::{AggregateDescriptor, CommandDescriptor, HandlersDescriptor, Location};
-use crate::message::{InvalidText, StreamId};
+use crate::consumer::{ConsumerKind, Then};
+use crate::message::{InvalidText, Name, StreamId};
 use crate::model::Services;
+use crate::publish::{Publishing, is_source};
 use crate::store::EventType;
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashSet};
@@ -102,6 +104,26 @@ impl Linked {
     pub(super) fn missing(&self, required: &[(TypeId, &'static str)]) -> Vec<StartProblem> {
         let linked = |id: TypeId| self.aggregates.iter().any(|aggregate| aggregate.aggregate.id() == id);
         required.iter().filter(|(id, _)| !linked(*id)).map(|(_, aggregate)| StartProblem::NotRegistered { aggregate }).collect()
+    }
+
+    pub(super) fn publishing(&self, publishers: &[Publishing], source: &str) -> Vec<StartProblem> {
+        let mut problems = Vec::new();
+        if !is_source(source) {
+            problems.push(StartProblem::InvalidSource { given: source.to_owned() });
+        }
+        for (index, publishing) in publishers.iter().enumerate() {
+            let (kind, name) = (ConsumerKind::Publisher, || publishing.name.clone());
+            if publishing.name.is_empty() || publishers[..index].iter().any(|first| first.name == publishing.name) {
+                problems.push(StartProblem::ConsumerName { kind, name: name() });
+            }
+            if publishing.policy().then == Then::DeadLetter {
+                problems.push(StartProblem::NoDeadLetters { kind, name: name() });
+            }
+            let unknown = |kind: &&Name| !self.aggregates.iter().any(|aggregate| **kind == aggregate.kind);
+            let follows = publishing.filter().kinds.iter().filter(unknown).map(ToString::to_string);
+            problems.extend(follows.map(|follows| StartProblem::FollowsNothing { kind, name: name(), follows }));
+        }
+        problems
     }
 
     pub(super) fn unreadable(&self, stored: &[EventType], retired: &HashSet<String>) -> Vec<StartProblem> {
@@ -212,6 +234,40 @@ pub enum StartProblem {
     NotRegistered {
         /// The type's path.
         aggregate: &'static str,
+    },
+    /// A consumer has no name, or the name of another of its kind.
+    #[error("two of the {kind}s are named {name:?}, or one has no name: its checkpoint is kept under the name")]
+    ConsumerName {
+        /// What it is.
+        kind: ConsumerKind,
+        /// The name.
+        name: String,
+    },
+    /// A consumer has a policy with dead letters, which it does not keep.
+    #[error("the {kind} {name:?} cannot keep dead letters: choose `Policy::fail()` or `Policy::skip()`")]
+    NoDeadLetters {
+        /// What it is.
+        kind: ConsumerKind,
+        /// Its name.
+        name: String,
+    },
+    /// A consumer follows a kind that nobody registered.
+    #[error("the {kind} {name:?} follows {follows:?}, and no aggregate is named so")]
+    FollowsNothing {
+        /// What it is.
+        kind: ConsumerKind,
+        /// Its name.
+        name: String,
+        /// The kind that it follows.
+        follows: String,
+    },
+    /// What was given as the source of published events is no URI reference.
+    #[error(
+        "{given:?} cannot be the source of published events: it is no URI reference, as `/bank` or `https://example.org/bank`"
+    )]
+    InvalidSource {
+        /// What was given.
+        given: String,
     },
     /// The store holds events that nothing in the program can read.
     #[error(

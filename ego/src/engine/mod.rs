@@ -167,11 +167,6 @@ impl Engine {
         if known { Ok(()) } else { Err(UnknownTarget::Aggregate { aggregate: std::any::type_name::<A>() }) }
     }
 
-    /// How each kind's events are read as JSON.
-    pub(crate) fn json_readers(&self) -> BTreeMap<&'static str, ToJson> {
-        self.inner.kinds.iter().map(|(kind, found)| (*kind, found.aggregate.to_json)).collect()
-    }
-
     /// The store that the engine keeps everything in.
     #[must_use]
     pub fn store(&self) -> &AnyStore {

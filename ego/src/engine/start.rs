@@ -10,9 +10,10 @@ use super::shared::{Codecs, Shared};
 use super::{Engine, Inner, committer::Committer};
 use crate::clock::{Clock, IdSource, SystemClock, UuidSource};
 use crate::codec::{AnyCodec, Codec, Json};
-use crate::consumer::{Consumer, Consumers};
+use crate::consumer::{Consumer, Consumers, enter};
 use crate::message::Name;
 use crate::model::{Aggregate, Services};
+use crate::publish::{Publisher, PublisherOptions, Publishing};
 use crate::store::{AnyStore, MemoryStore, Store, StoreError};
 use std::any::TypeId;
 use std::collections::{HashMap, HashSet};
@@ -37,6 +38,8 @@ pub struct EngineBuilder {
     required: Vec<(TypeId, &'static str)>,
     retired: HashSet<String>,
     consumers: Vec<MakeConsumer>,
+    publishers: Vec<Publishing>,
+    source: String,
 }
 
 /// Makes a consumer of the engine that starts.
@@ -65,6 +68,8 @@ impl Default for EngineBuilder {
             required: Vec::new(),
             retired: HashSet::new(),
             consumers: Vec::new(),
+            publishers: Vec::new(),
+            source: "/ego".to_owned(),
         }
     }
 }
@@ -126,6 +131,24 @@ impl EngineBuilder {
         self
     }
 
+    /// Sends recorded events out with this publisher: all of them, from the first on, in order, at least once.
+    pub fn publisher(self, publisher: impl Publisher) -> Self {
+        self.publisher_with(publisher, PublisherOptions::new())
+    }
+
+    /// The same for some of the events, or with another policy.
+    pub fn publisher_with(mut self, publisher: impl Publisher, options: PublisherOptions) -> Self {
+        self.publishers.push(Publishing::new(publisher, options));
+        self
+    }
+
+    /// What stands as the source in the envelopes of published events: a URI reference, `/ego` when left out. Source and id together
+    /// are one event for whoever receives it, so engines on different stores that publish to the same place need different ones.
+    pub fn event_source(mut self, source: impl Into<String>) -> Self {
+        self.source = source.into();
+        self
+    }
+
     /// Runs this beside the aggregates.
     pub(crate) fn consumer(mut self, make: MakeConsumer) -> Self {
         self.consumers.push(make);
@@ -137,7 +160,7 @@ impl EngineBuilder {
     /// To be called on a tokio runtime, which the engine then runs on.
     ///
     /// # Errors
-    /// [`StartError`] with every problem at once. Nothing was written.
+    /// [`StartError`] with every problem at once.
     pub async fn start(self) -> Result<Engine, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         let store = self.store.unwrap_or_else(|| AnyStore::new(MemoryStore::new()));
@@ -146,12 +169,14 @@ impl EngineBuilder {
         let mut problems = linked.problems(&self.services);
         problems.extend(linked.missing(&self.required));
         problems.extend(linked.unreadable(&stored, &self.retired));
+        problems.extend(linked.publishing(&self.publishers, &self.source));
         if !problems.is_empty() {
             return Err(StartError::Problems(problems));
         }
         let limits = self.limits.in_bounds();
         let mut read = self.reads;
         read.push(AnyCodec::new(Json));
+        let head_at_start = store.head().await.map_err(StartError::Store)?;
         let shared = Arc::new(Shared {
             committer: Committer::new(store.clone(), runtime.clone(), limits.commit_bytes, limits.batch),
             store,
@@ -163,6 +188,9 @@ impl EngineBuilder {
             recoveries: Semaphore::new(limits.recoveries),
             gate: Gate::default(),
             started: Instant::now(),
+            head_at_start,
+            to_json: linked.aggregates.iter().map(|aggregate| (aggregate.kind, aggregate.to_json)).collect(),
+            source: self.source.into(),
             limits,
         });
         let places: HashMap<TypeId, Arc<dyn AnyPlace>> = linked
@@ -170,12 +198,15 @@ impl EngineBuilder {
             .iter()
             .map(|aggregate| (aggregate.aggregate.id(), (aggregate.place)(Arc::clone(&shared))))
             .collect();
+        let publishers = self.publishers.into_iter().map(|publishing| publishing.consumer(&shared));
+        let consumers: Vec<_> = self.consumers.into_iter().map(|make| make(&shared)).chain(publishers).collect();
+        enter(&consumers, &shared).await.map_err(StartError::Store)?;
         let inner = Arc::new(Inner {
             kinds: linked.kinds(),
             places,
             forgotten: Arc::new(Semaphore::new(shared.limits.forgotten)),
             failures: broadcast::Sender::new(Failures::KEPT),
-            consumers: Consumers::begin(&shared, self.consumers.into_iter().map(|make| make(&shared)).collect()),
+            consumers: Consumers::begin(&shared, consumers),
             shared,
         });
         inner.passivate_in_the_background();
@@ -183,14 +214,14 @@ impl EngineBuilder {
     }
 }
 
-/// Why an engine did not start. Nothing was written.
+/// Why an engine did not start. Nothing was written, but for checkpoints of consumers that had none.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// What is linked in does not fit together; every problem that was found.
     #[error("the engine cannot start:{}", list(.0))]
     Problems(Vec<StartProblem>),
-    /// The store could not be asked what it holds.
+    /// The store could not be asked what it holds, or a new consumer could not be entered.
     #[error("the store failed")]
     Store(#[source] StoreError),
     /// There is no tokio runtime here.

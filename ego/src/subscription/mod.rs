@@ -7,4 +7,6 @@ mod tail;
 pub use reader::{Delivered, DeliveredJson, Subscription, SubscriptionError};
 pub use start::Subscribe;
 
+pub(crate) use reader::delivery;
+pub(crate) use start::read_json;
 pub(crate) use tail::{Tail, Tailed};
