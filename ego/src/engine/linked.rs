@@ -1,10 +1,9 @@
 //! What is linked into the program, and everything that is wrong with it: against itself, the services and the store.
 
 use super::registry::{AggregateDescriptor, CommandDescriptor, HandlersDescriptor, Location};
-use crate::consumer::{ConsumerKind, Then};
-use crate::message::{InvalidText, Name, StreamId};
+use crate::consumer::ConsumerKind;
+use crate::message::{InvalidText, StreamId};
 use crate::model::Services;
-use crate::publish::{Publishing, is_source};
 use crate::store::EventType;
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashSet};
@@ -104,26 +103,6 @@ impl Linked {
     pub(super) fn missing(&self, required: &[(TypeId, &'static str)]) -> Vec<StartProblem> {
         let linked = |id: TypeId| self.aggregates.iter().any(|aggregate| aggregate.aggregate.id() == id);
         required.iter().filter(|(id, _)| !linked(*id)).map(|(_, aggregate)| StartProblem::NotRegistered { aggregate }).collect()
-    }
-
-    pub(super) fn publishing(&self, publishers: &[Publishing], source: &str) -> Vec<StartProblem> {
-        let mut problems = Vec::new();
-        if !is_source(source) {
-            problems.push(StartProblem::InvalidSource { given: source.to_owned() });
-        }
-        for (index, publishing) in publishers.iter().enumerate() {
-            let (kind, name) = (ConsumerKind::Publisher, || publishing.name.clone());
-            if publishing.name.is_empty() || publishers[..index].iter().any(|first| first.name == publishing.name) {
-                problems.push(StartProblem::ConsumerName { kind, name: name() });
-            }
-            if publishing.policy().then == Then::DeadLetter {
-                problems.push(StartProblem::NoDeadLetters { kind, name: name() });
-            }
-            let unknown = |kind: &&Name| !self.aggregates.iter().any(|aggregate| **kind == aggregate.kind);
-            let follows = publishing.filter().kinds.iter().filter(unknown).map(ToString::to_string);
-            problems.extend(follows.map(|follows| StartProblem::FollowsNothing { kind, name: name(), follows }));
-        }
-        problems
     }
 
     pub(super) fn unreadable(&self, stored: &[EventType], retired: &HashSet<String>) -> Vec<StartProblem> {
@@ -235,13 +214,29 @@ pub enum StartProblem {
         /// The type's path.
         aggregate: &'static str,
     },
-    /// A consumer has no name, or the name of another of its kind.
-    #[error("two of the {kind}s are named {name:?}, or one has no name: its checkpoint is kept under the name")]
+    /// A consumer has no name, or one that it cannot have.
+    #[error("a {kind} is named {name:?}: a name is not empty, has no `@` in it, and belongs to one {kind}")]
     ConsumerName {
         /// What it is.
         kind: ConsumerKind,
         /// The name.
         name: String,
+    },
+    /// Two reactors have one name.
+    #[error("two reactors are named {name:?}: {first} and {second}")]
+    DuplicateReactor {
+        /// The name.
+        name: &'static str,
+        /// One of them.
+        first: Party,
+        /// The other.
+        second: Party,
+    },
+    /// A reactor observes on every node, and this one has no name.
+    #[error("the reactor {name:?} keeps a checkpoint for each node: give this one a name with `.node(…)` on the engine builder")]
+    NoNode {
+        /// The reactor's name.
+        name: &'static str,
     },
     /// A consumer has a policy with dead letters, which it does not keep.
     #[error("the {kind} {name:?} cannot keep dead letters: choose `Policy::fail()` or `Policy::skip()`")]

@@ -6,6 +6,7 @@ use super::gate::Gate;
 use super::limits::Limits;
 use super::linked::{Linked, StartProblem};
 use super::place::AnyPlace;
+use super::registry::Location;
 use super::shared::{Codecs, Shared};
 use super::{Engine, Inner, committer::Committer};
 use crate::clock::{Clock, IdSource, SystemClock, UuidSource};
@@ -14,6 +15,7 @@ use crate::consumer::{Consumer, Consumers, enter};
 use crate::message::Name;
 use crate::model::{Aggregate, Services};
 use crate::publish::{Publisher, PublisherOptions, Publishing};
+use crate::reactor::{Reacting, ReactorOptions, ReactorSources};
 use crate::store::{AnyStore, MemoryStore, Store, StoreError};
 use std::any::TypeId;
 use std::collections::{HashMap, HashSet};
@@ -39,6 +41,8 @@ pub struct EngineBuilder {
     retired: HashSet<String>,
     consumers: Vec<MakeConsumer>,
     publishers: Vec<Publishing>,
+    reactors: Vec<Reacting>,
+    node: Option<String>,
     source: String,
 }
 
@@ -69,6 +73,8 @@ impl Default for EngineBuilder {
             retired: HashSet::new(),
             consumers: Vec::new(),
             publishers: Vec::new(),
+            reactors: Vec::new(),
+            node: None,
             source: "/ego".to_owned(),
         }
     }
@@ -142,6 +148,21 @@ impl EngineBuilder {
         self
     }
 
+    /// Runs a reactor with this value and these options. Those that are linked in and not given here run with their default value.
+    #[track_caller]
+    pub fn reactor<R: ReactorSources>(mut self, reactor: R, options: ReactorOptions) -> Self {
+        let caller = std::panic::Location::caller();
+        self.reactors.push(Reacting::new(reactor, options, Location::new(caller.file(), caller.line())));
+        self
+    }
+
+    /// The name of this node among those that work on the same store, the same at each start: what an
+    /// [observer](crate::model::Audience::Observer) keeps its checkpoint under.
+    pub fn node(mut self, name: impl Into<String>) -> Self {
+        self.node = Some(name.into());
+        self
+    }
+
     /// What stands as the source in the envelopes of published events: a URI reference, `/ego` when left out. Source and id together
     /// are one event for whoever receives it, so engines on different stores that publish to the same place need different ones.
     pub fn event_source(mut self, source: impl Into<String>) -> Self {
@@ -170,6 +191,8 @@ impl EngineBuilder {
         problems.extend(linked.missing(&self.required));
         problems.extend(linked.unreadable(&stored, &self.retired));
         problems.extend(linked.publishing(&self.publishers, &self.source));
+        let reactors = linked.reactors(self.reactors);
+        problems.extend(linked.reacting(&reactors, self.node.as_deref(), &self.services));
         if !problems.is_empty() {
             return Err(StartError::Problems(problems));
         }
@@ -199,7 +222,9 @@ impl EngineBuilder {
             .map(|aggregate| (aggregate.aggregate.id(), (aggregate.place)(Arc::clone(&shared))))
             .collect();
         let publishers = self.publishers.into_iter().map(|publishing| publishing.consumer(&shared));
-        let consumers: Vec<_> = self.consumers.into_iter().map(|make| make(&shared)).chain(publishers).collect();
+        let reactors = reactors.into_iter().map(|reacting| reacting.consumer(&shared, self.node.as_deref()));
+        let made = self.consumers.into_iter().map(|make| make(&shared));
+        let consumers: Vec<_> = made.chain(reactors).chain(publishers).collect();
         enter(&consumers, &shared).await.map_err(StartError::Store)?;
         let inner = Arc::new(Inner {
             kinds: linked.kinds(),

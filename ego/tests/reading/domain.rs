@@ -100,3 +100,26 @@ impl Order {
         self.total += total;
     }
 }
+
+/// What the reactor that is linked in follows, and nobody else.
+#[derive(Event, Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum VisitEvent {
+    Came,
+}
+
+#[derive(Command, Serialize, Deserialize)]
+pub struct Come;
+
+#[derive(Aggregate, Default, Debug, PartialEq)]
+#[aggregate(name = "visit", event = VisitEvent)]
+pub struct Visit {}
+
+#[ego::handlers]
+impl Visit {
+    #[handle]
+    fn come(&self, _: Come) -> Result<VisitEvent, String> {
+        Ok(VisitEvent::Came)
+    }
+    #[apply]
+    fn apply(&mut self, _: &VisitEvent) {}
+}

@@ -6,5 +6,7 @@
 mod domain;
 mod files;
 mod publishers;
+mod reactors;
 mod rigged;
 mod support;
+mod waiting;
