@@ -11,6 +11,7 @@ pub mod engine;
 pub mod message;
 pub mod model;
 pub mod projection;
+pub mod publish;
 pub mod reactor;
 pub mod store;
 pub mod subscription;
