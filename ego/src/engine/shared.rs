@@ -2,13 +2,14 @@
 
 use super::committer::Committer;
 use super::gate::Gate;
+use super::inline::{Inlines, Views};
 use super::limits::Limits;
 use crate::clock::{Clock, IdSource};
 use crate::codec::AnyCodec;
 use crate::message::Name;
-use crate::model::{DecodeError, Services};
+use crate::model::{Aggregate, DecodeError, Services};
 use crate::store::{AnyStore, StoreError};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -24,10 +25,17 @@ pub(crate) struct Shared {
     pub(crate) runtime: Handle,
     pub(super) recoveries: Semaphore,
     pub(super) gate: Gate,
+    /// Set before anything is sent.
+    pub(super) inlines: OnceLock<Inlines>,
     pub(crate) started: Instant,
 }
 
 impl Shared {
+    /// The inline views of an aggregate that nothing has happened to.
+    pub(super) fn inline_views<A: Aggregate>(&self) -> Option<Box<Views<A>>> {
+        self.inlines.get()?.views()
+    }
+
     /// Milliseconds from the engine's start until then.
     pub(super) fn uptime_at(&self, now: Instant) -> u64 {
         u64::try_from(now.saturating_duration_since(self.started).as_millis()).unwrap_or(u64::MAX)

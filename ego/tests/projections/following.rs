@@ -42,7 +42,10 @@ async fn expected(store: &impl Store) -> (BTreeMap<String, Seen>, BTreeMap<Strin
     (orders, customers)
 }
 
-async fn all<P: ego::model::Projection + ego::projection::Sources>(engine: &Engine, seen: impl Fn(P) -> Seen) -> BTreeMap<String, Seen> {
+async fn all<P: ego::model::Projection + ego::projection::Sources>(
+    engine: &Engine,
+    seen: impl Fn(P) -> Seen,
+) -> BTreeMap<String, Seen> {
     let page = engine.views::<P>().limit(100_000).page().await.unwrap();
     assert!(page.next.is_none());
     page.items.into_iter().map(|(key, view)| (key, seen(view))).collect()
@@ -169,7 +172,10 @@ async fn what_a_projection_has_not_folded_is_kept_from_retention() {
     place(&engine, "a", "ann", 1).await;
     let stream = ego::message::StreamId::new("order", "a").unwrap();
     let held = store.delete_up_to(&stream, ego::message::Revision::FIRST).await;
-    assert!(matches!(&held, Err(ego::store::StoreError::HeldBack { consumer, .. }) if consumer.starts_with("projection/")), "{held:?}");
+    assert!(
+        matches!(&held, Err(ego::store::StoreError::HeldBack { consumer, .. }) if consumer.starts_with("projection/")),
+        "{held:?}"
+    );
 }
 
 #[tokio::test]
