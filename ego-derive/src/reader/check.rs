@@ -7,6 +7,8 @@ mod index;
 mod mode;
 mod on;
 
+pub(super) use mode::INLINE_FOLLOWS_ONE;
+
 use super::model::{Reader, What};
 use crate::ctxt::Ctxt;
 use crate::name::{self, Name};
@@ -43,14 +45,17 @@ fn inherent_impl(cx: &Ctxt, reader: &Reader<'_>) {
 }
 
 fn one_type(cx: &Ctxt, reader: &Reader<'_>) {
-    let what = match reader.what {
-        What::Projection => "a view is stored under one name",
-        What::Reactor => "a reactor runs under one name",
+    let (lives, named) = match reader.what {
+        What::Projection => ("a view is kept without a limit in time", "a view is stored under one name"),
+        What::Reactor => ("a reactor lives as long as the engine", "a reactor runs under one name"),
     };
     for param in &reader.item.generics.params {
         match param {
-            GenericParam::Lifetime(param) => cx.error(param, format_args!("{what} and outlives the block: use owned fields")),
-            other => cx.error(other, format_args!("{what}, so it is one type: write the block for each instance")),
+            GenericParam::Lifetime(param) => cx.error(param, format_args!("{lives}, so it cannot borrow: use owned fields")),
+            other => cx.error(
+                other,
+                format_args!("{named}, so it is one type: write a block for each instance, as in `impl Balance<Usd>`"),
+            ),
         }
     }
 }
@@ -60,7 +65,10 @@ fn has_a_name(cx: &Ctxt, reader: &Reader<'_>) {
         Some(literal) => name::check_plain(cx, &Name::new(literal), "a name"),
         None if reader.readable => {
             let path = reader.what.path();
-            cx.error(reader.this, format_args!("it needs a name that is stored: write `#[{path}(name = \"…\")]`"));
+            cx.error(
+                reader.this,
+                format_args!("`{}` needs a name, which is stored: write `#[{path}(name = \"…\")]`", ty::show(reader.this)),
+            );
         }
         None => {}
     }

@@ -8,6 +8,7 @@ use super::model::{MARKS, Reader};
 use crate::hygiene::code;
 use crate::mark;
 use proc_macro2::TokenStream;
+use syn::Type;
 
 /// ```text
 /// impl Balance { … }                                       // as it was, without the marks
@@ -28,10 +29,10 @@ pub(super) fn expand(reader: &Reader<'_>) -> TokenStream {
 /// The errors, the user's block, and impls that let the rest of the program compile, so that one mistake makes one error.
 pub(super) fn fallback(reader: &Reader<'_>, errors: TokenStream) -> TokenStream {
     let written = written(reader);
-    let sound = reader.item.trait_.is_none() && reader.item.generics.params.is_empty();
+    let sound = reader.item.trait_.is_none() && reader.item.generics.params.is_empty() && matches!(reader.this, Type::Path(_));
     let stubs = sound.then(|| {
-        let (of_reader, methods, sources) = (reader::stub(reader), on::stubs(reader), register::no_sources(reader));
-        code!(#of_reader #methods #sources)
+        let (of_reader, sources) = (reader::stub(reader), register::no_sources(reader));
+        code!(#of_reader #sources)
     });
     code!(#errors #written #stubs)
 }

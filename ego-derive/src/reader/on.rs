@@ -5,7 +5,6 @@ use crate::suggest::did_you_mean;
 use crate::symbol::{KEY, ON};
 use proc_macro2::Span;
 use syn::parse::{ParseStream, Parser};
-use syn::spanned::Spanned;
 use syn::{Attribute, Expr, ExprClosure, ExprPath, Ident, Lit, Meta, Token, Type};
 
 /// What stands in the parentheses.
@@ -45,7 +44,8 @@ impl On {
 
     fn read_list(&mut self, cx: &Ctxt, input: ParseStream<'_>) -> syn::Result<()> {
         while !input.is_empty() {
-            if input.peek(Ident) && input.peek2(Token![=]) {
+            let word = input.fork().parse::<Ident>().ok();
+            if word.is_some_and(|word| word == KEY) || (input.peek(Ident) && input.peek2(Token![=])) {
                 self.read_option(cx, input)?;
             } else {
                 self.read_kind(cx, input)?;
@@ -73,8 +73,8 @@ impl On {
 
     fn read_option(&mut self, cx: &Ctxt, input: ParseStream<'_>) -> syn::Result<()> {
         let word: Ident = input.parse()?;
-        input.parse::<Token![=]>()?;
-        if input.is_empty() || input.peek(Token![,]) {
+        let sign: Option<Token![=]> = input.parse()?;
+        if sign.is_none() || input.is_empty() || input.peek(Token![,]) {
             cx.error(word, "this option needs a value: `key = owner_of`");
             return Ok(());
         }
@@ -88,20 +88,19 @@ impl On {
             cx.error(word, "`key` is given twice: keep one");
             return Ok(());
         }
-        let span = value.span();
-        match function(value) {
+        match function(&value) {
             Some(function) => self.key = Some(Key { word: word.span(), function }),
-            None => cx.error_at(span, "a function or a closure belongs here: `key = owner_of` or `key = |event| …`"),
+            None => cx.error(value, "a function or a closure belongs here: `key = owner_of` or `key = |event| …`"),
         }
         Ok(())
     }
 }
 
-fn function(value: Expr) -> Option<Function> {
+fn function(value: &Expr) -> Option<Function> {
     match value {
-        Expr::Path(path) => Some(Function::Path(path)),
-        Expr::Closure(closure) => Some(Function::Closure(closure)),
-        Expr::Group(group) => function(*group.expr),
+        Expr::Path(path) => Some(Function::Path(path.clone())),
+        Expr::Closure(closure) => Some(Function::Closure(closure.clone())),
+        Expr::Group(group) => function(&group.expr),
         _ => None,
     }
 }

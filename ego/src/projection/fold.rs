@@ -92,7 +92,12 @@ pub(super) fn indexed<P: Projection>(view: Option<&P>) -> Vec<Vec<IndexValue>> {
     (0..P::INDEXES.len()).map(values).collect()
 }
 
-/// Pages with fewer items than this are not worth a task.
+/// Whether a method of the projection may have to wait for something.
+pub(super) fn waits<P: Sources>() -> bool {
+    P::SOURCES.iter().any(|source| source.waits)
+}
+
+/// Pages with fewer items than this are not worth a task, when no method waits.
 const WORTH_A_TASK: usize = 64;
 
 /// Folds a page into the views of its keys, which `slots` holds.
@@ -101,7 +106,8 @@ pub(super) async fn fold<P: Sources>(
     page: &Arc<Page<P>>,
     mut slots: HashMap<String, Slot<P>>,
 ) -> Result<Folded<P>, Unfolded> {
-    let workers = if page.items.len() < WORTH_A_TASK { 1 } else { projected.options.workers };
+    let is_short = page.items.len() < WORTH_A_TASK && !waits::<P>();
+    let workers = if is_short { 1 } else { projected.options.workers };
     if workers == 1 {
         let work = page.items.iter().enumerate().flat_map(|(item, found)| (0..found.keys.len()).map(move |key| (item, key)));
         let mut letters = Vec::new();

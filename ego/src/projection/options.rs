@@ -61,7 +61,7 @@ impl ProjectionOptions {
     }
 
     /// How many events are folded before views and checkpoint are made durable, at most; 1 or more. A projection that is not behind takes
-    /// what is there.
+    /// what is there, and one whose methods are slow takes fewer, so that a page takes about a second.
     #[must_use]
     pub fn batch(mut self, events: usize) -> Self {
         self.batch = events.max(1);

@@ -8,10 +8,13 @@ use super::record::Record;
 use super::source::Sources;
 use super::track::{Halt, Track};
 use crate::consumer::{State, Wanted};
-use crate::message::Name;
+use crate::message::{Name, Position};
 use crate::store::{Step, Store, StoreError};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
+
+/// How far behind what is built may be when the other one is held up for it to catch up: the log may grow all the time.
+const NEAR: u64 = 1000;
 
 impl<P: Sources> Projected<P> {
     /// The record as it is kept; with something to build when there is nothing of this version to read.
@@ -96,7 +99,8 @@ impl<P: Sources> Projected<P> {
             if live.is_behind().await? {
                 live.round(None).await?;
             }
-            if new.is_behind().await? && new.reached < live.reached {
+            let gap = position(live.reached).saturating_sub(position(new.reached));
+            if gap > NEAR && new.is_behind().await? {
                 new.round(None).await?;
             } else {
                 self.level(live, new).await?;
@@ -145,6 +149,10 @@ impl<P: Sources> Projected<P> {
             }
         }
     }
+}
+
+fn position(position: Option<Position>) -> u64 {
+    position.map_or(0, Position::get)
 }
 
 fn unless_interrupted(halt: Halt) -> Result<(), Halt> {

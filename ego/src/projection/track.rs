@@ -1,7 +1,7 @@
 //! One generation of a projection on its way through the log.
 
 use super::dead::{self, Letter};
-use super::fold::{Item, Page, Slot, Unfolded, fold, indexed, skipped};
+use super::fold::{Item, Page, Slot, Unfolded, fold, indexed, skipped, waits};
 use super::projected::Projected;
 use super::source::Sources;
 use super::table::{self, Generation, Tables};
@@ -14,6 +14,7 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -57,6 +58,8 @@ pub(super) struct Track<P: Sources> {
     dead: HashSet<String>,
     pending: Option<Pending>,
     batch: usize,
+    /// The most that `batch` becomes.
+    most: usize,
 }
 
 /// A step that the store is making durable.
@@ -66,6 +69,9 @@ struct Pending {
     upto: Position,
     events: u64,
 }
+
+/// How long folding a page should take at most.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// How far the checkpoint may fall behind while nothing comes that is followed.
 const LAZY_POSITIONS: u64 = 10_000;
@@ -93,7 +99,9 @@ impl<P: Sources> Track<P> {
             views: lru::LruCache::unbounded(),
             dead,
             pending: None,
-            batch: projected.options.batch,
+            // Methods that wait may be slow: how slow is found out with few events.
+            batch: if waits::<P>() { projected.options.workers } else { projected.options.batch },
+            most: projected.options.batch,
         })
     }
 
@@ -126,10 +134,16 @@ impl<P: Sources> Track<P> {
         let mut letters = Vec::new();
         let page = Arc::new(self.ready(tailed.events, &mut letters)?);
         let slots = self.load(&page).await?;
-        let folded = tokio::select! {
-            biased;
-            () = control.interrupted() => return self.interrupted().await,
-            folded = fold(&projected, &page, slots) => folded,
+        let began = Instant::now();
+        let mut folding = pin!(fold(&projected, &page, slots));
+        let folded = loop {
+            tokio::select! {
+                biased;
+                () = control.interrupted() => return self.interrupted().await,
+                folded = &mut folding => break folded,
+                // The page before is told of as soon as it is durable, however long this one takes.
+                settled = self.settle(), if self.pending.is_some() => settled?,
+            }
         };
         let folded = match folded {
             Err(Unfolded::Interrupted) => return self.interrupted().await,
@@ -137,12 +151,22 @@ impl<P: Sources> Track<P> {
             Ok(folded) => folded,
         };
         letters.extend(folded.letters);
+        self.adapt(began.elapsed(), is_full);
         self.settle().await?;
         self.trim();
         let rows = self.rows(folded.slots, &letters)?;
         self.step(rows, tailed.upto, events);
         // With more to come, the next page is folded while this one is made durable.
         if is_full && limit.is_none() { Ok(()) } else { self.settle().await }
+    }
+
+    /// A page is not saved before all of it is folded: slow methods are given fewer events at once.
+    fn adapt(&mut self, took: Duration, was_full: bool) {
+        if took > SLOW {
+            self.batch = (self.batch / 2).max(self.projected.options.workers).min(self.most);
+        } else if took < SLOW / 4 && was_full {
+            self.batch = self.batch.saturating_mul(2).min(self.most);
+        }
     }
 
     pub(super) async fn interrupted(&mut self) -> Result<(), Halt> {
@@ -267,7 +291,7 @@ impl<P: Sources> Track<P> {
         self.pending = Some(Pending { step: self.projected.shared.runtime.spawn(step), upto: to, events });
     }
 
-    /// Waits until what was saved is durable.
+    /// Waits until what was saved is durable. Cancel safe.
     pub(super) async fn settle(&mut self) -> Result<(), Halt> {
         let Some(pending) = &mut self.pending else { return Ok(()) };
         let stepped = (&mut pending.step).await;
@@ -279,7 +303,7 @@ impl<P: Sources> Track<P> {
                 Ok(())
             }
             Stepped::Overtaken { .. } => Err(Halt::Overtaken),
-            Stepped::TooLarge { bytes, limit } if self.batch > 1 => {
+            Stepped::TooLarge { bytes, limit } if self.most > 1 => {
                 tracing::warn!(projection = P::NAME, bytes, limit, "a step was too large; smaller ones follow");
                 Err(Halt::TooLarge)
             }
@@ -339,7 +363,8 @@ impl<P: Sources> Track<P> {
 
     /// Takes fewer events at once from here on.
     pub(super) fn in_batches_of(mut self, batch: usize) -> Self {
-        self.batch = batch.max(1);
+        self.most = batch.max(1);
+        self.batch = self.batch.min(self.most);
         self
     }
 

@@ -16,7 +16,7 @@ async fn expected(store: &impl Store) -> (BTreeMap<String, Seen>, BTreeMap<Strin
     for event in log.items {
         let json: serde_json::Value = serde_json::from_slice(&event.payload).unwrap();
         let (position, amount) = (event.position.get(), json["amount"].as_u64().unwrap_or(0));
-        let mut note = |views: &mut BTreeMap<String, Seen>, key: &str| {
+        let note = |views: &mut BTreeMap<String, Seen>, key: &str| {
             let view = views.entry(key.to_owned()).or_default();
             view.positions.push(position);
             view.sum += amount;
@@ -58,6 +58,8 @@ async fn check(engine: &Engine, store: &impl Store) {
     engine.view::<ByCustomer>("-").after(head).await.unwrap();
     assert_eq!(all(engine, |view: ByOrder| view.0).await, orders);
     assert_eq!(all(engine, |view: ByCustomer| view.0).await, customers);
+    let index = store.list_rows("index/by-customer/1", &[], None, 100_000).await.unwrap().items;
+    assert_eq!(index.len(), customers.len(), "an index keeps what is gone");
     let mut sums: Vec<_> = customers.iter().map(|(key, view)| (view.sum, key.clone())).collect();
     sums.sort();
     let by_sum = engine.views::<ByCustomer>().between("sum", 0_u64..).limit(100_000).page().await.unwrap();
@@ -126,7 +128,8 @@ async fn two_engines_on_one_store_fold_each_event_once() {
 #[tokio::test]
 async fn a_slow_method_holds_up_its_own_projection_only() {
     let knobs = Knobs::with(1);
-    let engine = start(MemoryStore::new(), &knobs).await;
+    let builder = Engine::builder().service::<Knobs>(Arc::clone(&knobs));
+    let engine = builder.projection::<Slow>(ProjectionOptions::new().workers(1)).start().await.unwrap();
     let slow = engine.projection::<Slow>().unwrap();
     place(&engine, "a", "ann", 1).await;
     let last = place(&engine, "a", "ann", 1).await;
@@ -135,6 +138,23 @@ async fn a_slow_method_holds_up_its_own_projection_only() {
     assert_eq!(slow.status().await.unwrap().lag, 1);
     knobs.gate.add_permits(1);
     assert_eq!(engine.view::<Slow>("a").after(last).await.unwrap().unwrap().0.positions, [1, 2]);
+}
+
+/// What is folded becomes durable and visible about every second, however many events there are.
+#[tokio::test(start_paused = true)]
+async fn slow_methods_are_given_few_events_at_once() {
+    let knobs = Knobs::open();
+    knobs.delay.store(300, std::sync::atomic::Ordering::SeqCst);
+    let builder = Engine::builder().service::<Knobs>(Arc::clone(&knobs));
+    let engine = builder.projection::<Slow>(ProjectionOptions::new().workers(1)).start().await.unwrap();
+    let last = engine.send::<Order>("a", Do::PayOften { amount: 1, times: 100 }).await.unwrap().position;
+    let slow = engine.projection::<Slow>().unwrap();
+    let mut seen = Vec::new();
+    while seen.last() != Some(&last) {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        seen.push(slow.status().await.unwrap().position);
+    }
+    assert!(seen.is_sorted_by(|a, b| a < b), "{seen:?}");
 }
 
 #[tokio::test]
@@ -183,7 +203,7 @@ async fn status_tells_the_lag_in_events_and_in_time() {
     let clock = ego::clock::ManualClock::at("2026-01-31T12:00:00Z".parse().unwrap());
     let knobs = Knobs::with(1);
     let builder = Engine::builder().clock(clock.clone()).service::<Knobs>(Arc::clone(&knobs));
-    let engine = builder.start().await.unwrap();
+    let engine = builder.projection::<Slow>(ProjectionOptions::new().workers(1)).start().await.unwrap();
     let slow = engine.projection::<Slow>().unwrap();
     for _ in 0..3 {
         place(&engine, "a", "ann", 1).await;

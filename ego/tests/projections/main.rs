@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by failing")]
 
 mod following;
+mod operations;
 mod policies;
 mod shop;
 
@@ -12,21 +13,21 @@ use ego::prelude::*;
 use shop::*;
 use std::sync::Arc;
 
-pub async fn place(engine: &Engine, order: &str, customer: &str, amount: u64) -> ego::message::Position {
+async fn place(engine: &Engine, order: &str, customer: &str, amount: u64) -> ego::message::Position {
     let placed = engine.send::<Order>(order, Do::Place { customer: customer.into(), amount }).await.unwrap();
     placed.position.unwrap()
 }
 
-pub async fn pay(engine: &Engine, order: &str, amount: u64) -> ego::message::Position {
+async fn pay(engine: &Engine, order: &str, amount: u64) -> ego::message::Position {
     engine.send::<Order>(order, Do::Pay { amount }).await.unwrap().position.unwrap()
 }
 
-pub async fn start(store: impl ego::store::Store, knobs: &Arc<Knobs>) -> Engine {
+async fn start(store: impl ego::store::Store, knobs: &Arc<Knobs>) -> Engine {
     Engine::builder().store(store).service::<Knobs>(Arc::clone(knobs)).start().await.unwrap()
 }
 
 /// Waits until this gives something; fails when it does not.
-pub async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let waiting = async {
         loop {
             if let Some(found) = look().await {

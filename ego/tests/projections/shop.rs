@@ -96,6 +96,8 @@ pub struct Knobs {
     pub panic: Mutex<HashMap<u64, u64>>,
     /// One permit for each event that is let through.
     pub gate: Semaphore,
+    /// How long a slow method takes, in milliseconds.
+    pub delay: AtomicU64,
     /// How many calls there were, with those that failed.
     pub calls: AtomicU64,
 }
@@ -111,6 +113,7 @@ impl Knobs {
             fail: Mutex::default(),
             panic: Mutex::default(),
             gate: Semaphore::new(permits),
+            delay: AtomicU64::new(0),
             calls: AtomicU64::new(0),
         })
     }
@@ -232,6 +235,10 @@ impl On<Order> for Slow {
     async fn on(&mut self, _: &OrderEvent, delivery: &Delivery) -> Result<Fold, Failure> {
         if let Ok(knobs) = delivery.service::<Knobs>() {
             knobs.gate.acquire().await.map_err(Failure::new)?.forget();
+            let delay = knobs.delay.load(Ordering::SeqCst);
+            if delay > 0 {
+                tokio::time::sleep(std::time::Duration::from_millis(delay)).await;
+            }
         }
         self.0.note(delivery, 0);
         Ok(Fold::Keep)

@@ -1,12 +1,12 @@
 //! The rules of an `#[on(…)]` method, one function each:
-//! a plain method · `&mut self`, or `&self` in a reactor · the event first, lent · then metadata, delivery and services, lent · each of
+//! a plain method · `&mut self`, or `&self` in a reactor · of an aggregate · the event first, lent · then metadata, delivery and services, lent · each of
 //! the two once · a nameable return type · keys of an event are for views.
 
 use super::super::model::{Event, Extra, OnMethod, What, is_delivery, is_metadata};
 use super::super::on::Function;
 use crate::ctxt::Ctxt;
 use crate::signature;
-use crate::ty::{show, ungroup};
+use crate::ty::{same, show, ungroup};
 use syn::{PatType, ReceiverKind, Type, TypeReference};
 
 const METHOD: &str = "an `#[on(…)]` method";
@@ -14,6 +14,7 @@ const METHOD: &str = "an `#[on(…)]` method";
 pub(super) fn check(cx: &Ctxt, what: What, method: &OnMethod<'_>) {
     signature::is_plain(cx, &method.method, METHOD, "it is given the events of one aggregate");
     receiver(cx, what, method);
+    follows_an_aggregate(cx, method);
     takes_the_event(cx, what, method);
     if !comes_second(method) {
         method.extras.iter().for_each(|(param, extra)| takes_shared_references(cx, method, param, extra));
@@ -48,6 +49,15 @@ fn receiver(cx: &Ctxt, what: What, method: &OnMethod<'_>) {
     };
     if !right {
         cx.error(receiver, format_args!("{METHOD} takes `{wanted}`: {why}"));
+    }
+}
+
+/// What is no aggregate is found by rustc; this is what one easily writes.
+fn follows_an_aggregate(cx: &Ctxt, method: &OnMethod<'_>) {
+    if let Some((kind, event)) = method.kind.as_ref().zip(method.event.as_ref())
+        && same(kind, event.lent.unwrap_or(event.written))
+    {
+        cx.error(kind, "the aggregate belongs here, not its event: `#[on(Account)]`");
     }
 }
 

@@ -1,11 +1,10 @@
 //! `On` or `Reacts` for each method.
 
 use super::super::model::{Extra, OnMethod, Reader, What};
-use super::super::on::Function;
+use super::super::on::{Function, Key};
 use crate::hygiene::{at, code, krate_at};
-use crate::ty::same;
 use proc_macro2::TokenStream;
-use quote::quote_spanned;
+use quote::{ToTokens, quote_spanned};
 use syn::Type;
 use syn::spanned::Spanned;
 
@@ -14,11 +13,17 @@ use syn::spanned::Spanned;
 ///     const WAITS: bool = true;
 ///     const BY_ID: bool = false;
 ///     fn keys(event: &<Card as Aggregate>::Event, delivery: &Delivery) -> Keys {
-///         IntoKeys::into_keys(key(owner_of, event, delivery))
+///         IntoKeys::into_keys(key::<<Card as Aggregate>::Event, _, _>(owner_of, event, delivery))
 ///     }
 ///     async fn on(&mut self, event: &<Card as Aggregate>::Event, delivery: &Delivery) -> Result<Fold, Failure> {
 ///         <Result<(), DbError> as FoldOutput>::outcome(
-///             Self::card(self, <CardEvent as EventOf<Card, _>>::event(event), delivery, service_for::<dyn Db>(delivery)).await,
+///             Self::card(
+///                 self,
+///                 <CardEvent as EventOf<Card, <Card as Aggregate>::Event>>::event(event),
+///                 delivery,
+///                 service_for::<dyn Db>(delivery),
+///             )
+///             .await,
 ///         )
 ///     }
 /// }
@@ -28,10 +33,15 @@ pub(super) fn on(reader: &Reader<'_>, method: &OnMethod<'_>) -> TokenStream {
     let (Some(kind), Some(event)) = (&method.kind, method.event.as_ref().and_then(|event| event.lent)) else {
         return TokenStream::new();
     };
-    let krate = &reader.krate;
-    let name = method.method.call_name();
-    let near = krate_at(krate, event.span());
-    let given = quote_spanned!(at(event.span())=> <#event as #near::__private::EventOf<#kind, _>>::event(event));
+    let keys = method.key.as_ref().map(|key| keys(reader, kind, key)).unwrap_or_default();
+    let delivery = if method.extras.is_empty() { code!(_) } else { code!(delivery) };
+    on_impl(reader, method, kind, &keys, &delivery, &call(reader, method, kind, event))
+}
+
+fn call(reader: &Reader<'_>, method: &OnMethod<'_>, kind: &Type, event: &Type) -> TokenStream {
+    let (krate, name) = (&reader.krate, method.method.call_name());
+    let (near, events) = (krate_at(krate, event.span()), event_type(reader, kind));
+    let event = quote_spanned!(at(event.span())=> <#event as #near::__private::EventOf<#kind, #events>>::event(event));
     let extras = method.extras.iter().map(|(_, extra)| match extra {
         Extra::Metadata => code!(, #krate::model::Delivery::metadata(delivery)),
         Extra::Service(ty) => {
@@ -41,35 +51,19 @@ pub(super) fn on(reader: &Reader<'_>, method: &OnMethod<'_>) -> TokenStream {
         Extra::Delivery | Extra::Other => code!(, delivery),
     });
     let wait = method.method.sig.asyncness.map(|_| code!(.await));
-    let call = code!(Self::#name(self, #given #(#extras)*) #wait);
+    let call = code!(Self::#name(self, #event #(#extras)*) #wait);
     let output = match reader.what {
         What::Projection => code!(FoldOutput),
         What::Reactor => code!(ReactOutput),
     };
-    let outcome = match method.method.output() {
+    match method.method.output() {
         Some(ty) => {
             let near = krate_at(krate, ty.span());
-            quote_spanned!(at(ty.span())=> <#ty as #near::model::#output>::outcome)
+            let outcome = quote_spanned!(at(ty.span())=> <#ty as #near::model::#output>::outcome);
+            code!(#outcome(#call))
         }
-        None => code!(<() as #krate::model::#output>::outcome),
-    };
-    let delivery = if method.extras.is_empty() { code!(_) } else { code!(delivery) };
-    on_impl(reader, method, kind, &keys(reader, method), &delivery, &code!(#outcome(#call)))
-}
-
-/// The same for every method whose kind is known, without a call of what may be wrong.
-pub(super) fn stubs(reader: &Reader<'_>) -> TokenStream {
-    let mut seen: Vec<&Type> = Vec::new();
-    let mut stubs = TokenStream::new();
-    let body = code!(let _ = event; loop {});
-    for method in &reader.methods {
-        let Some(kind) = &method.kind else { continue };
-        if !seen.iter().any(|seen| same(seen, kind)) {
-            seen.push(kind);
-            stubs.extend(on_impl(reader, method, kind, &TokenStream::new(), &code!(_), &body));
-        }
+        None => code!(<() as #krate::model::#output>::outcome(#call)),
     }
-    stubs
 }
 
 fn on_impl(
@@ -80,49 +74,54 @@ fn on_impl(
     delivery: &TokenStream,
     body: &TokenStream,
 ) -> TokenStream {
-    let (krate, this) = (&reader.krate, reader.this);
-    let (cfgs, event) = (&method.method.cfgs, event_type(reader, kind));
-    let waits = method.method.sig.asyncness.is_some();
-    let (of, rest, call) = match reader.what {
+    let (this, place) = (reader.this, at(method.method.keyword()));
+    let (krate, event) = (krate_at(&reader.krate, place), event_type(reader, kind));
+    let (cfgs, waits, by_id) = (&method.method.cfgs, method.method.sig.asyncness.is_some(), method.key.is_none());
+    let given = quote_spanned!(place=> event: &#event, #delivery: &#krate::model::Delivery);
+    let (of, inside) = match reader.what {
         What::Projection => {
-            let by_id = method.key.is_none();
-            (
-                code!(On),
-                code!(const WAITS: bool = #waits; const BY_ID: bool = #by_id; #keys),
-                code!(async fn on(&mut self, event: &#event, #delivery: &#krate::model::Delivery) -> ::core::result::Result<#krate::model::Fold, #krate::model::Failure>),
-            )
+            let inside = quote_spanned! {place=>
+                const WAITS: bool = #waits;
+                const BY_ID: bool = #by_id;
+                #keys
+                async fn on(&mut self, #given) -> ::core::result::Result<#krate::model::Fold, #krate::model::Failure> {
+                    #body
+                }
+            };
+            (quote_spanned!(place=> On), inside)
         }
-        What::Reactor => (
-            code!(Reacts),
-            TokenStream::new(),
-            code!(async fn react(&self, event: &#event, #delivery: &#krate::model::Delivery) -> ::core::result::Result<(), #krate::model::Failure>),
-        ),
+        What::Reactor => {
+            let inside = quote_spanned! {place=>
+                async fn react(&self, #given) -> ::core::result::Result<(), #krate::model::Failure> {
+                    #body
+                }
+            };
+            (quote_spanned!(place=> Reacts), inside)
+        }
     };
-    quote_spanned! {at(method.method.keyword())=>
+    quote_spanned! {place=>
         #(#cfgs)*
         #[automatically_derived]
         #[allow(deprecated)]
         impl #krate::model::#of<#kind> for #this {
-            #rest
-            #call {
-                #body
-            }
+            #inside
         }
     }
 }
 
-fn keys(reader: &Reader<'_>, method: &OnMethod<'_>) -> TokenStream {
-    let (Some(key), Some(kind)) = (&method.key, &method.kind) else { return TokenStream::new() };
+fn keys(reader: &Reader<'_>, kind: &Type, key: &Key) -> TokenStream {
     let (krate, event) = (&reader.krate, event_type(reader, kind));
-    let (span, given) = match &key.function {
-        Function::Path(path) => (path.span(), code!(key(#path, event, delivery))),
-        Function::Closure(closure) if closure.inputs.len() == 1 => {
-            (closure.span(), code!(key_of_event(#closure, event, delivery)))
-        }
-        Function::Closure(closure) => (closure.span(), code!(key_of_delivery(#closure, event, delivery))),
+    let function = match &key.function {
+        Function::Path(path) => path.to_token_stream(),
+        Function::Closure(closure) => closure.to_token_stream(),
     };
-    let near = krate_at(krate, span);
-    let keys = quote_spanned!(at(span)=> #near::model::IntoKeys::into_keys(#near::__private::#given));
+    let (place, near) = (at(function.span()), krate_at(krate, function.span()));
+    let by = match &key.function {
+        Function::Path(_) => quote_spanned!(place=> key::<#event, _, _>),
+        Function::Closure(closure) if closure.inputs.len() == 1 => quote_spanned!(place=> key_of_event::<#event, _>),
+        Function::Closure(_) => quote_spanned!(place=> key_of_delivery::<#event, _>),
+    };
+    let keys = quote_spanned!(place=> #near::model::IntoKeys::into_keys(#near::__private::#by(#function, event, delivery)));
     code! {
         fn keys(event: &#event, delivery: &#krate::model::Delivery) -> #krate::model::Keys {
             #keys
