@@ -3,6 +3,7 @@
 use super::door::Doors;
 use super::forget::Failures;
 use super::gate::Gate;
+use super::inline::Inlines;
 use super::limits::Limits;
 use super::linked::{Linked, StartProblem};
 use super::place::AnyPlace;
@@ -14,14 +15,14 @@ use crate::codec::{AnyCodec, Codec, Json};
 use crate::consumer::{Consumer, Consumers, enter};
 use crate::message::Name;
 use crate::model::{Aggregate, Projection, Services};
-use crate::projection::{AnyProjection, OnNewVersion, ProjectionDescriptor, ProjectionOptions};
+use crate::projection::{AnyProjection, OnNewVersion, ProjectionDescriptor, ProjectionOptions, ViewError};
 use crate::publish::{Publisher, PublisherOptions, Publishing};
 use crate::reactor::{Reacting, ReactorOptions, ReactorSources};
 use crate::store::{AnyStore, MemoryStore, Store, StoreError};
 use std::any::TypeId;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, broadcast};
 use tokio::time::Instant;
@@ -224,6 +225,7 @@ impl EngineBuilder {
             runtime,
             recoveries: Semaphore::new(limits.recoveries),
             gate: Gate::default(),
+            inlines: OnceLock::new(),
             started: Instant::now(),
             head_at_start,
             to_json: linked.aggregates.iter().map(|aggregate| (aggregate.kind, aggregate.to_json)).collect(),
@@ -236,6 +238,7 @@ impl EngineBuilder {
             .map(|aggregate| (aggregate.aggregate.id(), (aggregate.place)(Arc::clone(&shared))))
             .collect();
         let projections = open_projections(&shared, &projections, self.projections).await?;
+        build_inline_views(&shared, &projections).await?;
         let folded = projections.values().filter_map(|projection| Arc::clone(projection).consumer());
         let publishers = self.publishers.into_iter().map(|publishing| publishing.consumer(&shared));
         let reactors = reactors.into_iter().map(|reacting| reacting.consumer(&shared, self.node.as_deref()));
@@ -277,7 +280,20 @@ async fn open_projections(
     if problems.is_empty() { Ok(opened) } else { Err(StartError::Problems(problems)) }
 }
 
-/// Why an engine did not start. Nothing was written, but for checkpoints of consumers that had none.
+/// Nobody has sent anything yet: from now on each commit brings its own views.
+async fn build_inline_views(shared: &Shared, projections: &HashMap<TypeId, Arc<dyn AnyProjection>>) -> Result<(), StartError> {
+    let mut inlines = Inlines::default();
+    for projection in projections.values() {
+        let name = || projection.control().name.clone();
+        let built = projection.inline().await.map_err(|source| StartError::Views { projection: name(), source })?;
+        built.into_iter().for_each(|inline| inlines.add(inline));
+    }
+    // The engine is being made, so nobody has set it.
+    let _ = shared.inlines.set(inlines);
+    Ok(())
+}
+
+/// Why an engine did not start. Nothing was written but checkpoints of consumers that had none, unless it says otherwise.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -287,6 +303,15 @@ pub enum StartError {
     /// The store could not be asked what it holds, or a new consumer could not be entered.
     #[error("the store failed")]
     Store(#[source] StoreError),
+    /// The views of an inline projection could not be built from what is recorded. What was built is built again at the next start.
+    #[error("the views of the inline projection {projection:?} could not be built")]
+    Views {
+        /// The projection's name.
+        projection: String,
+        /// Why not.
+        #[source]
+        source: ViewError,
+    },
     /// There is no tokio runtime here.
     #[error("an engine is started on a tokio runtime")]
     NoRuntime,
