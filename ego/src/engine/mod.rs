@@ -9,8 +9,10 @@ mod committer;
 mod door;
 mod drive;
 mod error;
+mod followers;
 mod forget;
 mod gate;
+mod inline;
 mod job;
 mod limits;
 mod line;
@@ -35,6 +37,7 @@ mod turns;
 pub(crate) use error::panic_message;
 pub use error::{CommandError, RecoveryError, UnknownTarget};
 pub use forget::{Failure, Failures, ForgetError};
+pub(crate) use inline::{AnyInline, Inline, InlineView};
 pub use limits::Limits;
 pub use linked::{Party, StartProblem};
 pub use read::{History, Loaded, ReadError, Recorded, RecordedJson};
@@ -181,11 +184,6 @@ impl Engine {
     pub(crate) fn knows<A: Aggregate>(&self) -> Result<(), UnknownTarget> {
         let known = self.inner.places.contains_key(&TypeId::of::<A>());
         if known { Ok(()) } else { Err(UnknownTarget::Aggregate { aggregate: std::any::type_name::<A>() }) }
-    }
-
-    /// How each kind's events are read as JSON.
-    pub(crate) fn json_readers(&self) -> BTreeMap<&'static str, ToJson> {
-        self.inner.kinds.iter().map(|(kind, found)| (*kind, found.aggregate.to_json)).collect()
     }
 
     /// The store that the engine keeps everything in.

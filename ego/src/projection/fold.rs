@@ -7,7 +7,7 @@ use super::table;
 use crate::consumer::Then;
 use crate::engine::panic_message;
 use crate::message::Position;
-use crate::model::{Delivery, Failure, Fold, IndexValue, Keys};
+use crate::model::{Delivery, Failure, Fold, IndexValue, Keys, Projection};
 use crate::store::RecordedEvent;
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -82,7 +82,7 @@ impl<P: Sources> Slot<P> {
 }
 
 /// The values under which a view stands in each index.
-pub(super) fn indexed<P: Sources>(view: Option<&P>) -> Vec<Vec<IndexValue>> {
+pub(super) fn indexed<P: Projection>(view: Option<&P>) -> Vec<Vec<IndexValue>> {
     let values = |index| {
         let mut values = Vec::new();
         if let Some(view) = view {

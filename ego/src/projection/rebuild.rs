@@ -13,15 +13,12 @@ use crate::store::{Step, Store, StoreError};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
-/// How far behind what is built may be when the other one is held up for it to catch up: the log may grow all the time.
-const NEAR: u64 = 1000;
-
 impl<P: Sources> Projected<P> {
     /// The record as it is kept; with something to build when there is nothing of this version to read.
     pub(super) async fn reload_record(&self) -> Result<Record, Halt> {
         let store = &self.shared.store;
-        let found = Record::load(store, P::NAME).await?;
-        let mut record = found.unwrap_or_else(|| Record::first(P::VERSION));
+        let found = Record::load(store, P::NAME, P::MODE).await?;
+        let mut record = found.unwrap_or_else(|| Record::first(P::VERSION, P::MODE));
         let of_this_version = |built: super::record::Built| built.version == P::VERSION;
         if record.building.is_some_and(|built| !of_this_version(built)) {
             record.building = None;
@@ -100,7 +97,8 @@ impl<P: Sources> Projected<P> {
                 live.round(None).await?;
             }
             let gap = position(live.reached).saturating_sub(position(new.reached));
-            if gap > NEAR && new.is_behind().await? {
+            // The log may grow all the time: the last page is folded while the other one is held up.
+            if gap > new.batch() as u64 && new.is_behind().await? {
                 new.round(None).await?;
             } else {
                 self.level(live, new).await?;
