@@ -228,6 +228,37 @@ fn a_page_of_rows_is_bounded_by_what_it_holds() {
 }
 
 #[test]
+fn the_longest_keys_and_the_largest_contents_of_the_index_are_there_again() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || SledStore::options(folder.path()).cache_bytes(1 << 20).open().unwrap();
+        let table = "t".repeat(255);
+        let key = |number: u32| [&number.to_be_bytes()[..], &[0xff; RowChange::MAX_KEY - 4]].concat();
+        let content = |number: u32| vec![number as u8; 1020 + number as usize % 10];
+        let store = open();
+        for from in (0..3000).step_by(500) {
+            let rows = (from..from + 500).map(|number| RowChange::put(table.clone(), key(number), content(number))).collect();
+            change(&store, rows).await;
+        }
+        store.close().await.unwrap();
+        drop(store);
+        let store = open();
+        assert_eq!(store.recovery().index_rebuilt, None);
+        let (mut start, mut number) = (Bytes::new(), 0);
+        loop {
+            let page = store.list_rows(&table, &start, None, 700).await.unwrap();
+            for row in page.items {
+                assert!(row.key == key(number) && row.value == content(number), "{number}");
+                number += 1;
+            }
+            let Some(next) = page.next else { break };
+            start = next;
+        }
+        assert_eq!(number, 3000);
+    });
+}
+
+#[test]
 fn a_step_larger_than_a_segment_gets_one_of_its_own() {
     run(async {
         let folder = tempfile::tempdir().unwrap();
