@@ -79,6 +79,10 @@ pub(crate) async fn end_segment(shared: &Shared) -> Result<(), StoreError> {
 // is always its beginning. Before a row's content goes, the index that knows better is made durable.
 pub(crate) fn compact(reader: &Reader) -> Result<Compaction, StoreError> {
     let (log, index) = (&*reader.shared.log, &*reader.index);
+    let closed = reader.shared.compacted.lock();
+    if *closed {
+        return Err(StoreError::Closed);
+    }
     let recorded = reader.shared.tail.read().reach.sequence;
     reader.shared.indexing.hurry(|| index.meta().sequence >= recorded)?;
     let active = reader.shared.active.load(Ordering::Acquire);
@@ -99,6 +103,9 @@ pub(crate) fn compact(reader: &Reader) -> Result<Compaction, StoreError> {
         return Ok(done);
     }
     for number in (1..active).rev() {
+        if reader.shared.queue.is_closed() {
+            return Err(StoreError::Closed);
+        }
         let before = done;
         let segment = log.segment(number)?;
         let mut groups = Vec::new();
