@@ -11,14 +11,19 @@ mod handlers;
 mod hygiene;
 mod krate;
 mod location;
+mod mark;
+mod method;
 mod name;
 mod options;
 mod outside;
+mod reader;
+mod signature;
 mod suggest;
 mod symbol;
 mod ty;
 
 use proc_macro::TokenStream;
+use reader::What;
 use syn::{DeriveInput, parse_macro_input};
 
 /// See `ego::Event`.
@@ -48,11 +53,40 @@ pub fn handlers(options: TokenStream, item: TokenStream) -> TokenStream {
 /// See `ego::handle`.
 #[proc_macro_attribute]
 pub fn handle(_: TokenStream, item: TokenStream) -> TokenStream {
-    outside::refuse(symbol::HANDLE, item.into()).into()
+    outside::refuse(symbol::HANDLE, HANDLERS, item.into()).into()
 }
 
 /// See `ego::apply`.
 #[proc_macro_attribute]
 pub fn apply(_: TokenStream, item: TokenStream) -> TokenStream {
-    outside::refuse(symbol::APPLY, item.into()).into()
+    outside::refuse(symbol::APPLY, HANDLERS, item.into()).into()
 }
+
+/// See `ego::projection`.
+#[proc_macro_attribute]
+pub fn projection(options: TokenStream, item: TokenStream) -> TokenStream {
+    reader::attribute(What::Projection, options.into(), item.into()).into()
+}
+
+/// See `ego::reactor`.
+#[proc_macro_attribute]
+pub fn reactor(options: TokenStream, item: TokenStream) -> TokenStream {
+    reader::attribute(What::Reactor, options.into(), item.into()).into()
+}
+
+/// See `ego::on`.
+#[proc_macro_attribute]
+pub fn on(_: TokenStream, item: TokenStream) -> TokenStream {
+    outside::refuse(symbol::ON, READERS, item.into()).into()
+}
+
+/// See `ego::index`.
+#[proc_macro_attribute]
+pub fn index(_: TokenStream, item: TokenStream) -> TokenStream {
+    outside::refuse(symbol::INDEX, PROJECTION, item.into()).into()
+}
+
+// The blocks that read the marks.
+const HANDLERS: &str = "an `#[ego::handlers]` impl block";
+const READERS: &str = "an `#[ego::projection]` or `#[ego::reactor]` impl block";
+const PROJECTION: &str = "an `#[ego::projection]` impl block";

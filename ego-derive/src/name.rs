@@ -27,12 +27,12 @@ pub(crate) fn check_text(cx: &Ctxt, name: &Name) {
     }
 }
 
-/// The name of an aggregate's kind, which stands in the name of every stream.
-pub(crate) fn check_kind(cx: &Ctxt, name: &Name) {
+/// A name that stands in other names: the kind in that of every stream, a projection in those of its tables. `what` is `a kind`.
+pub(crate) fn check_plain(cx: &Ctxt, name: &Name, what: &str) {
     let refused = name.text.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')));
     match refused {
         Some(character) => {
-            let message = format_args!("a kind has ASCII letters, digits, `.`, `_` and `-`; {character:?} cannot stand here");
+            let message = format_args!("{what} has ASCII letters, digits, `.`, `_` and `-`; {character:?} cannot stand here");
             cx.error_at(name.span, message);
         }
         None => check_text(cx, name),

@@ -8,11 +8,13 @@ use crate::group::GroupWriter;
 use crate::index::LAYER_WEIGHT;
 use crate::key::{CommitRef, Head};
 use crate::log::{Place, Spot};
-use crate::request::{Done, MAX_COMMIT_BYTES, Prepared, Request, Task, Verdicts};
+use crate::record::ENTRY_HEADER;
+use crate::request::{Done, MAX_COMMIT_BYTES, Prepared, Request, Steps, Task, Verdicts};
+use crate::row::RecordedStep;
 use crate::shared::Shared;
 use crate::tail::{Effect, Reach};
 use ego::message::{Expected, Position, Revision, StreamId};
-use ego::store::{Committed, Direction, Refusal, StoreError, Verdict};
+use ego::store::{Committed, Direction, Refusal, Stepped, StoreError, Verdict};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -25,7 +27,26 @@ const MAX_TAIL_WEIGHT: usize = 16 * LAYER_WEIGHT;
 
 enum Answer {
     Verdicts(Verdicts, Vec<Verdict>),
+    Stepped(Steps, Stepped),
     Done(Done),
+}
+
+impl Answer {
+    fn send(self) {
+        match self {
+            Self::Verdicts(answer, verdicts) => drop(answer.send(Ok(verdicts))),
+            Self::Stepped(answer, stepped) => drop(answer.send(Ok(stepped))),
+            Self::Done(answer) => drop(answer.send(Ok(()))),
+        }
+    }
+
+    fn fail(self, error: StoreError) {
+        match self {
+            Self::Verdicts(answer, _) => drop(answer.send(Err(error))),
+            Self::Stepped(answer, _) => drop(answer.send(Err(error))),
+            Self::Done(answer) => drop(answer.send(Err(error))),
+        }
+    }
 }
 
 /// The writer's own view: what it decided, durable or not yet.
@@ -94,6 +115,7 @@ impl Writer {
             let halted = StoreError::Halted { reason: Arc::clone(reason) };
             match task {
                 Task::Append { answer, .. } => drop(answer.send(Err(halted))),
+                Task::Step { answer, .. } => drop(answer.send(Err(halted))),
                 Task::Checkpoint { answer, .. }
                 | Task::Delete { answer, .. }
                 | Task::Erase { answer, .. }
@@ -111,6 +133,11 @@ impl Writer {
                     Err(error) => drop(answer.send(Err(error))),
                 }
             }
+            // Also a refusal may rely on what is gathered.
+            Task::Step { step, from, answer } => match self.step(step, from) {
+                Ok(stepped) => self.answers.push((Answer::Stepped(answer, stepped), permit)),
+                Err(error) => drop(answer.send(Err(error))),
+            },
             Task::Checkpoint { consumer, position, answer } => {
                 let done = self.checkpoint(consumer, position);
                 self.done(done, answer, permit);
@@ -176,8 +203,10 @@ impl Writer {
 
     fn record(&mut self, commit: Prepared) -> Result<Committed, StoreError> {
         // The kind and the two places stand in front of what was encoded.
-        self.make_room(commit.encoded.len() + 17)?;
-        let Prepared { stream, metadata, codec, reply, places, state, types, hash, encoded, .. } = commit;
+        // Its rows stand behind it in the same group: no crash parts them.
+        let of_rows = commit.rows.as_ref().map_or(0, |rows| ENTRY_HEADER + rows.content.len());
+        self.make_room(commit.encoded.len() + 17 + of_rows)?;
+        let Prepared { stream, metadata, codec, reply, places, state, types, hash, encoded, rows, .. } = commit;
         let mut hot = self.reader.shared.hot.lock();
         let known = hot.load(&self.reader, &stream)?;
         let head = &mut known.head;
@@ -199,6 +228,9 @@ impl Writer {
         let events = if state { 0 } else { places };
         let commit = CommitRef { revision, events, place, command: hash };
         self.effects.push(Effect::Commit { stream, head, commit, types });
+        if let Some(rows) = rows {
+            self.push_rows(rows);
+        }
         Ok(Committed {
             revision: Revision::new(revision),
             position: Position::new(position),
@@ -208,6 +240,37 @@ impl Writer {
             codec,
             reply,
         })
+    }
+
+    /// The steps of [`Store::step`](ego::store::Store::step) that need the writer.
+    fn step(&mut self, step: RecordedStep, from: Option<Position>) -> Result<Stepped, StoreError> {
+        if let Some((consumer, to)) = &step.advance {
+            let checkpoint = self.checkpoints.get(consumer).copied().flatten();
+            if checkpoint != from {
+                return Ok(Stepped::Overtaken { checkpoint });
+            }
+            if *to > self.position {
+                return Err(StoreError::BeyondHead { asked: *to, end: self.position });
+            }
+        }
+        let moved = step.advance.clone().filter(|(_, to)| from != Position::new(*to));
+        if moved.is_none() && step.rows.is_empty() {
+            return Ok(Stepped::Done);
+        }
+        self.make_room(step.content.len())?;
+        self.push_rows(step);
+        if let Some((consumer, position)) = moved {
+            self.checkpoints.insert(consumer.clone(), Position::new(position));
+            self.effects.push(Effect::Checkpoint { consumer, position: Some(position) });
+        }
+        Ok(Stepped::Done)
+    }
+
+    /// There must be room.
+    fn push_rows(&mut self, step: RecordedStep) {
+        let place = self.group.push(0, |buffer| buffer.extend_from_slice(&step.content));
+        let weight = step.weight();
+        self.effects.push(Effect::Rows { rows: step.rows, place, weight });
     }
 
     fn checkpoint(&mut self, consumer: String, position: Option<u64>) -> Result<(), StoreError> {
@@ -313,10 +376,7 @@ impl Writer {
             self.halt(&error);
             self.effects.clear();
             for (answer, _permit) in self.answers.drain(..) {
-                match answer {
-                    Answer::Verdicts(answer, _) => drop(answer.send(Err(error.clone()))),
-                    Answer::Done(answer) => drop(answer.send(Err(error.clone()))),
-                }
+                answer.fail(error.clone());
             }
             return Err(error);
         }
@@ -355,10 +415,7 @@ impl Writer {
             tracing::warn!(%error, "damage to the last group could not be told from a write that was cut short");
         }
         for (answer, _permit) in self.answers.drain(..) {
-            match answer {
-                Answer::Verdicts(answer, verdicts) => drop(answer.send(Ok(verdicts))),
-                Answer::Done(answer) => drop(answer.send(Ok(()))),
-            }
+            answer.send();
         }
     }
 }
@@ -382,6 +439,9 @@ fn refusal(commit: &Prepared, head: &Head, broken: &HashSet<StreamId>) -> Option
     }
     if commit.size > MAX_COMMIT_BYTES {
         return Some(Refusal::TooLarge { bytes: commit.size, limit: MAX_COMMIT_BYTES });
+    }
+    if !commit.rows_valid {
+        return Some(Refusal::InvalidRow);
     }
     let keeps_state = head.state.is_some();
     let mixed = if commit.state { actual.is_some() && !keeps_state } else { commit.places > 0 && keeps_state };

@@ -1,16 +1,21 @@
-//! Compaction: taking the bytes of erased streams and deleted events off the disk. A segment is rewritten with the same layout, what
+//! Compaction: taking the bytes of erased streams, of deleted events and of rows that changed again off the disk. A segment is rewritten with the same layout, what
 //! is gone left empty, so that nothing that points into it changes. FORMAT.md says why a crash is harmless at any time.
 
 use crate::entry::{Entry, RecordedCommit, Texts, read_entry, write_entry};
 use crate::error;
-use crate::log::{Found, Log, Segment, Spot};
+use crate::find::Reader;
+use crate::hash::Seed;
+use crate::index::Index;
+use crate::log::{Found, Log, Place, Segment, Spot};
 use crate::record::{ENTRY_HEADER, Entries, GROUP_HEADER, GroupHeader, RawEntry, SegmentHeader, finish_entry};
 use crate::request::{Task, ask};
+use crate::row::ChangedRow;
 use crate::shared::Shared;
 use bytes::Bytes;
 use ego::message::{Name, StreamId};
 use ego::store::{Body, StoreError};
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::sync::atomic::Ordering;
 
 /// What a compaction did.
@@ -23,35 +28,74 @@ pub struct Compaction {
     pub commits: u64,
     /// How many deleted events were emptied.
     pub events: u64,
+    /// How many contents of rows were emptied that had been replaced or removed.
+    pub rows: u64,
 }
 
-/// Up to which revision the events of streams are gone; `u64::MAX` for erased streams.
-type Gone = HashMap<StreamId, u64>;
+/// What nothing reads any more.
+struct Gone<'a> {
+    index: &'a Index,
+    /// Up to which revision the events of streams are gone; `u64::MAX` for erased streams.
+    streams: HashMap<StreamId, u64>,
+    /// The last removals of rows, by numbers for their names.
+    removals: HashMap<u64, Spot>,
+    names: Seed,
+    /// What the index says holds for what stands before this.
+    reach: Spot,
+}
+
+impl Gone<'_> {
+    /// Takes note of an entry that says that something is gone; true when it holds rows.
+    fn note(&mut self, entry: Entry, place: Place) -> bool {
+        match entry {
+            Entry::Delete { stream, revision } => drop(self.streams.insert(stream, revision)),
+            Entry::Erase { stream, .. } => drop(self.streams.insert(stream, u64::MAX)),
+            Entry::Step(step) => {
+                for removed in step.rows.iter().filter(|row| row.kept.is_none()) {
+                    self.removals.insert(self.names.hash_one(&removed.name), removed.end(place));
+                }
+                return !step.rows.is_empty();
+            }
+            _ => {}
+        }
+        false
+    }
+
+    /// Whether a row was put or removed again, durably: the index knows only what is. That it lacks a row is not taken on its word alone.
+    fn row(&self, changed: &ChangedRow, place: Place) -> Result<bool, StoreError> {
+        let Some(row) = changed.row(place).filter(|row| row.spot < self.reach) else { return Ok(false) };
+        Ok(match self.index.row(&changed.name)? {
+            Some(known) => known.spot > row.spot,
+            None => self.removals.get(&self.names.hash_one(&changed.name)).is_some_and(|removal| *removal > row.spot),
+        })
+    }
+}
 
 pub(crate) async fn end_segment(shared: &Shared) -> Result<(), StoreError> {
     ask(shared, 1, |answer| Task::Roll { answer }).await
 }
 
 // 1. the segment in use was ended, so every commit of a stream that is gone stands in a segment that nobody writes to any more
-// 2. find what is gone, by these segments alone  3. rewrite them, the newest first: what is left of a stream is always its beginning.
-pub(crate) fn compact(shared: &Shared) -> Result<Compaction, StoreError> {
-    let log = &*shared.log;
-    let active = shared.active.load(Ordering::Acquire);
-    let (mut gone, mut done) = (Gone::new(), Compaction::default());
+// 2. find what is gone, by these segments alone, and for rows by the index  3. rewrite them, the newest first: what is left of a stream
+// is always its beginning. Before a row's content goes, the index that knows better is made durable.
+pub(crate) fn compact(reader: &Reader) -> Result<Compaction, StoreError> {
+    let (log, index) = (&*reader.shared.log, &*reader.index);
+    let reach = index.meta().spot.unwrap_or(Spot::first(1));
+    let active = reader.shared.active.load(Ordering::Acquire);
+    let mut gone = Gone { index, streams: HashMap::new(), removals: HashMap::new(), names: Seed::default(), reach };
+    let (mut any_rows, mut done) = (false, Compaction::default());
     for number in 1..active {
         let segment = log.segment(number)?;
-        each_group(log, &segment, |_, _, body, bad| {
+        each_group(log, &segment, |offset, _, body, bad| {
             for entry in Entries::of(body) {
-                match read_entry(&entry.map_err(bad)?.content, &mut Texts::default()).map_err(bad)? {
-                    Entry::Delete { stream, revision } => drop(gone.insert(stream, revision)),
-                    Entry::Erase { stream, .. } => drop(gone.insert(stream, u64::MAX)),
-                    _ => {}
-                }
+                let entry = entry.map_err(bad)?;
+                let place = entry.place(Spot { segment: number, offset: offset as u32 });
+                any_rows |= gone.note(read_entry(&entry.content, &mut Texts::default()).map_err(bad)?, place);
             }
             Ok(())
         })?;
     }
-    if gone.is_empty() {
+    if gone.streams.is_empty() && !any_rows {
         return Ok(done);
     }
     for number in (1..active).rev() {
@@ -59,9 +103,13 @@ pub(crate) fn compact(shared: &Shared) -> Result<Compaction, StoreError> {
         let segment = log.segment(number)?;
         let mut groups = Vec::new();
         each_group(log, &segment, |offset, header, body, bad| {
-            groups.push((offset, empty_group(header, body, &gone, &mut done).map_err(bad)?));
+            let spot = Spot { segment: number, offset: offset as u32 };
+            groups.push((offset, empty_group(header, body, spot, &gone, &mut done, bad)?));
             Ok(())
         })?;
+        if done.rows > before.rows {
+            index.engine.flush()?;
+        }
         if done != before {
             replace(log, number, &segment, &groups)?;
             done.segments += 1;
@@ -70,10 +118,12 @@ pub(crate) fn compact(shared: &Shared) -> Result<Compaction, StoreError> {
     Ok(done)
 }
 
+type Bad<'a> = &'a dyn Fn(&'static str) -> StoreError;
+
 fn each_group(
     log: &Log,
     segment: &Segment,
-    mut visit: impl FnMut(u64, GroupHeader, &Bytes, &dyn Fn(&'static str) -> StoreError) -> Result<(), StoreError>,
+    mut visit: impl FnMut(u64, GroupHeader, &Bytes, Bad<'_>) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let mut offset = u64::from(Spot::first(1).offset);
     loop {
@@ -90,18 +140,27 @@ fn each_group(
 }
 
 /// The group without what is gone, in the same room.
-fn empty_group(header: GroupHeader, body: &Bytes, gone: &Gone, done: &mut Compaction) -> Result<Vec<u8>, &'static str> {
+fn empty_group(
+    header: GroupHeader,
+    body: &Bytes,
+    spot: Spot,
+    gone: &Gone<'_>,
+    done: &mut Compaction,
+    bad: Bad<'_>,
+) -> Result<Vec<u8>, StoreError> {
     let mut bytes = vec![0; GROUP_HEADER];
     for entry in Entries::of(body) {
-        let RawEntry { len, content, .. } = entry?;
+        let entry = entry.map_err(bad)?;
+        let place = entry.place(spot);
+        let RawEntry { len, content, .. } = entry;
         let start = bytes.len();
         bytes.resize(start + ENTRY_HEADER, 0);
-        match emptied(&content, gone, done)? {
+        match emptied(&content, place, gone, done, bad)? {
             None => bytes.extend_from_slice(&content),
             Some(entry) => {
-                write_entry(&mut bytes, &entry).map_err(|_| "an entry cannot be written again")?;
+                write_entry(&mut bytes, &entry).map_err(|_| bad("an entry cannot be written again"))?;
                 if bytes.len() > start + len as usize {
-                    return Err("an entry is larger when it is empty");
+                    return Err(bad("an entry is larger when it is empty"));
                 }
                 bytes.resize(start + len as usize, 0);
             }
@@ -116,9 +175,23 @@ fn empty_group(header: GroupHeader, body: &Bytes, gone: &Gone, done: &mut Compac
 }
 
 /// What is left of an entry of which something is gone; `None` when nothing is, or was before.
-fn emptied(content: &Bytes, gone: &Gone, done: &mut Compaction) -> Result<Option<Entry>, &'static str> {
-    let Entry::Commit(mut commit) = read_entry(content, &mut Texts::default())? else { return Ok(None) };
-    match gone.get(&commit.stream) {
+fn emptied(
+    content: &Bytes,
+    place: Place,
+    gone: &Gone<'_>,
+    done: &mut Compaction,
+    bad: Bad<'_>,
+) -> Result<Option<Entry>, StoreError> {
+    let mut commit = match read_entry(content, &mut Texts::default()).map_err(bad)? {
+        Entry::Commit(commit) => commit,
+        Entry::Step(step) => {
+            let Some((step, rows)) = step.without(|row| gone.row(row, place))? else { return Ok(None) };
+            done.rows += rows;
+            return Ok(Some(Entry::Step(step)));
+        }
+        _ => return Ok(None),
+    };
+    match gone.streams.get(&commit.stream) {
         None => Ok(None),
         Some(&u64::MAX) => {
             done.commits += 1;

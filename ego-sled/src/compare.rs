@@ -8,6 +8,7 @@ use crate::folder::Folder;
 use crate::index::{Index, NOT_WHOLE};
 use crate::key::{self, Chunk, CommitRef, Head, Meta, StreamEntry};
 use crate::log::{Log, Place, Spot};
+use crate::row::Row;
 use crate::verify::{Model, line};
 use ego::message::StreamId;
 use ego::store::StoreError;
@@ -61,7 +62,7 @@ pub(crate) fn compare(copy: &IndexCopy, log: &Log, model: &Model, tell: &mut dyn
         tell(&format!("{NOT_WHOLE}; it is rebuilt when the store is opened"));
     }
     let mut compare = Compare { index: &copy.index, log, model, tell };
-    let parts = [Compare::streams, Compare::checkpoints, Compare::types, Compare::marks, Compare::snapshots];
+    let parts = [Compare::streams, Compare::checkpoints, Compare::types, Compare::rows, Compare::marks, Compare::snapshots];
     for part in parts {
         if let Err(error) = part(&mut compare) {
             (compare.tell)(&line(&error));
@@ -186,6 +187,22 @@ impl Compare<'_> {
         index.table().scan(b"t", Some(b"u"), false, |key, _| Ok(found.insert(key.to_vec(), ()).is_none()))?;
         let known = self.model.types.iter().map(|one| (key::event_type(one), ()));
         self.differences("the shape", &found, &known.collect());
+        Ok(())
+    }
+
+    /// Nothing can be said where the log is not known as a whole: a later change may stand in what is lost.
+    fn rows(&mut self) -> Result<(), StoreError> {
+        if self.model.gaps {
+            return Ok(());
+        }
+        let mut found = BTreeMap::new();
+        let index = self.index;
+        index.table().scan(b"w", Some(b"x"), false, |key, value| {
+            let seen = Row::decode(value).map(|row| row.seen());
+            found.insert(key.get(1..).unwrap_or_default().to_vec(), seen.unwrap_or((Spot::first(0), 0, 0)));
+            Ok(true)
+        })?;
+        self.differences("the row", &found, &self.model.rows);
         Ok(())
     }
 

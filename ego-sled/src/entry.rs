@@ -2,9 +2,10 @@
 //! rest. Changing anything here changes the format (FORMAT.md); recorded entries are never rewritten into another shape (I7).
 
 use crate::hash::Seed;
+use crate::row::RecordedStep;
 use bytes::Bytes;
 use ego::message::{Actor, CausationId, CommandId, CorrelationId, Metadata, Name, StreamId, Tenant};
-use ego::store::{Body, Commit, Committed, NewEvent, NewState};
+use ego::store::{Body, Commit, Committed, NewEvent, NewState, RowChange};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeMap, HashSet};
@@ -16,6 +17,7 @@ const FORGET: u8 = 3;
 const DELETE: u8 = 4;
 const ERASE: u8 = 5;
 const BLANK: u8 = 6;
+pub(crate) const STEP: u8 = 7;
 
 /// One thing that was recorded.
 #[derive(Clone, Debug)]
@@ -47,6 +49,8 @@ pub(crate) enum Entry {
         kind: Name,
         shapes: Vec<(Name, u32)>,
     },
+    /// Rows changed: with a consumer's checkpoint, or with the commit before it in the group.
+    Step(RecordedStep),
 }
 
 /// A commit as it stands in the log.
@@ -95,7 +99,7 @@ pub(crate) fn places(body: &Body) -> u32 {
 
 /// Bytes that are written as bytes, not as a list of numbers.
 #[derive(Clone, Copy)]
-struct Raw<'a>(&'a [u8]);
+pub(crate) struct Raw<'a>(pub(crate) &'a [u8]);
 
 impl Serialize for Raw<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -173,9 +177,12 @@ struct BlankWire<'a> {
     shapes: Vec<(&'a str, u32)>,
 }
 
-/// A commit without its places, which the writer decides: this part is encoded where the commit comes from.
+/// A commit without its places, which the writer decides, and without its rows, which have an entry of their own: this part is encoded
+/// where the commit comes from.
 pub(crate) fn encode_commit(commit: &Commit) -> Result<Vec<u8>, postcard::Error> {
-    encode_parts(&commit.stream, &commit.metadata, &commit.codec, &commit.reply, &commit.body, commit.size() + 64)
+    let rows: usize = commit.rows.iter().map(RowChange::size).sum();
+    let capacity = commit.size() - rows + 64;
+    encode_parts(&commit.stream, &commit.metadata, &commit.codec, &commit.reply, &commit.body, capacity)
 }
 
 fn encode_parts(
@@ -221,7 +228,7 @@ fn encode_parts(
 }
 
 /// Bytes are added in runs, not one by one.
-struct Whole(Vec<u8>);
+pub(crate) struct Whole(pub(crate) Vec<u8>);
 
 impl postcard::ser_flavors::Flavor for Whole {
     type Output = Vec<u8>;
@@ -255,6 +262,10 @@ pub(crate) fn write_entry(buffer: &mut Vec<u8>, entry: &Entry) -> Result<(), pos
         Entry::Commit(commit) => {
             let encoded = encode_parts(&commit.stream, &commit.metadata, &commit.codec, &commit.reply, &commit.body, 256)?;
             write_commit(buffer, commit.revision, commit.position, &encoded);
+            return Ok(());
+        }
+        Entry::Step(step) => {
+            buffer.extend_from_slice(&step.content);
             return Ok(());
         }
         Entry::Checkpoint { consumer, position } => {
@@ -317,7 +328,7 @@ pub(crate) fn commit_position(content: &[u8]) -> Option<u64> {
 }
 
 const SHORT: &str = "an entry is too short";
-const UNREADABLE: &str = "an entry passes its checksum and cannot be read";
+pub(crate) const UNREADABLE: &str = "an entry passes its checksum and cannot be read";
 
 /// Reads an entry's content. Bytes behind it are left alone: a compaction leaves entries shorter than their room.
 pub(crate) fn read_entry(content: &Bytes, texts: &mut Texts) -> Result<Entry, &'static str> {
@@ -344,6 +355,7 @@ pub(crate) fn read_entry(content: &Bytes, texts: &mut Texts) -> Result<Entry, &'
             let shapes = wire.shapes.iter().map(|(name, version)| (texts.shared(name).into(), *version)).collect();
             Ok(Entry::Blank { positions: wire.positions, kind: texts.shared(wire.kind).into(), shapes })
         }
+        STEP => RecordedStep::read(content.clone()).map(Entry::Step),
         _ => Err("an entry is of an unknown kind"),
     }
 }

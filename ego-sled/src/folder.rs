@@ -24,6 +24,8 @@ pub(crate) struct Folder {
     path: PathBuf,
     /// The number that all files of the store share.
     pub(crate) store: u64,
+    /// The format that FORMAT says.
+    format: u32,
     lock: Option<Lock>,
 }
 
@@ -61,8 +63,8 @@ impl Folder {
         } else {
             create_store(disk, path, segment_bytes)?;
         }
-        let store = read_format(disk, &format)?;
-        Ok(Self { path: path.to_owned(), store, lock: Some(lock) })
+        let StoreHeader { store, format } = read_format(disk, &format)?;
+        Ok(Self { path: path.to_owned(), store, format, lock: Some(lock) })
     }
 
     /// The folder of a store, to look at: others are kept from opening it, and nothing in it is changed. A folder without LOCK is nobody's,
@@ -73,7 +75,7 @@ impl Folder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             opened => Some(try_lock(path, &file, opened.map_err(error::io("opening", &file))?)?),
         };
-        Ok(Self { path: path.to_owned(), store: 0, lock })
+        Ok(Self { path: path.to_owned(), store: 0, format: 0, lock })
     }
 
     /// Whether nobody opened the store while it was looked at.
@@ -87,7 +89,20 @@ impl Folder {
         if !format.exists() {
             refuse_others(disk, &self.path)?;
         }
-        read_format(disk, &format)
+        read_format(disk, &format).map(|header| header.store)
+    }
+
+    /// Says that the store is of this release's format, before anything is written that an earlier one does not know. Asked for when the
+    /// log was found in order: what cannot be opened is left as it is.
+    pub(crate) fn upgrade(&self, disk: &dyn Disk) -> Result<(), StoreError> {
+        if self.format == FORMAT {
+            return Ok(());
+        }
+        let new = self.path.join(FORMAT_NEW);
+        match disk.remove(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error::io("removing", &new)(error)),
+            _ => write_format(disk, &self.path, self.store),
+        }
     }
 
     pub(crate) fn log(&self) -> PathBuf {
@@ -192,8 +207,7 @@ fn in_use(folder: &Path) -> StoreError {
 fn create_store(disk: &dyn Disk, path: &Path, segment_bytes: u64) -> Result<(), StoreError> {
     let log = path.join(LOG);
     let first = log.join(segment_name(1));
-    let (new, format) = (path.join(FORMAT_NEW), path.join(FORMAT_FILE));
-    for left in [first, new.clone()] {
+    for left in [first, path.join(FORMAT_NEW)] {
         if left.exists() {
             disk.remove(&left).map_err(error::io("removing", &left))?;
         }
@@ -206,17 +220,23 @@ fn create_store(disk: &dyn Disk, path: &Path, segment_bytes: u64) -> Result<(), 
     };
     names().map_err(error::io("creating", &log))?;
     create_segment(disk, &log, SegmentHeader { number: Spot::first(1).segment, store, len: segment_bytes })?;
-    let name = || {
+    write_format(disk, path, store)
+}
+
+// 1. under another name, synced  2. renamed, the folder synced. A crash between leaves what was there before.
+fn write_format(disk: &dyn Disk, path: &Path, store: u64) -> Result<(), StoreError> {
+    let (new, format) = (path.join(FORMAT_NEW), path.join(FORMAT_FILE));
+    let write = || {
         let file = disk.create(&new)?;
         file.write_all_at(&StoreHeader { format: FORMAT, store }.encode(), 0)?;
         file.sync_all()?;
         disk.rename(&new, &format)?;
         disk.sync_folder(path)
     };
-    name().map_err(error::io("creating", &format))
+    write().map_err(error::io("writing", &format))
 }
 
-fn read_format(disk: &dyn Disk, path: &Path) -> Result<u64, StoreError> {
+fn read_format(disk: &dyn Disk, path: &Path) -> Result<StoreHeader, StoreError> {
     let file = disk.open(path).map_err(error::io("opening", path))?;
     let len = file.len().map_err(error::io("reading", path))?;
     if len != FORMAT_BYTES as u64 {
@@ -228,7 +248,7 @@ fn read_format(disk: &dyn Disk, path: &Path) -> Result<u64, StoreError> {
     match header.format {
         0 => Err(error::damaged(path, None, "there is no format 0")),
         format if format > FORMAT => Err(StoreError::NewerFormat { found: format, supported: FORMAT }),
-        _ => Ok(header.store),
+        _ => Ok(header),
     }
 }
 

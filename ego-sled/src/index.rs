@@ -5,6 +5,7 @@ use crate::engine::{Changes, Engine, Table};
 use crate::error;
 use crate::key::{self, Chunk, CommitRef, INDEX_FORMAT, Meta, StreamEntry};
 use crate::options::Durability;
+use crate::row::Row;
 use crate::shared::Shared;
 use crate::tail::{Layer, LayerStream};
 use ego::message::StreamId;
@@ -87,12 +88,25 @@ impl Index {
         self.read(&key::stream(stream))
     }
 
+    pub(crate) fn row(&self, name: &[u8]) -> Result<Option<Row>, StoreError> {
+        let Some(value) = self.table().get(&key::row(name))? else { return Ok(None) };
+        self.row_in(&value).map(Some)
+    }
+
+    pub(crate) fn row_in(&self, value: &[u8]) -> Result<Row, StoreError> {
+        Row::decode(value).ok_or_else(|| self.table().unreadable())
+    }
+
     /// Applies a layer: all of it, and how far it goes, or nothing.
     pub(crate) fn apply(&self, layer: &Layer) -> Result<(), StoreError> {
         let Some(reach) = layer.reach else { return Ok(()) };
         let mut meta = self.meta.lock();
-        let mut batch =
-            Batch { index: self, changes: Vec::with_capacity(layer.streams.len() * 2), keys: meta.keys, sum: meta.sum };
+        let mut batch = Batch {
+            index: self,
+            changes: Vec::with_capacity(layer.streams.len() * 2 + layer.rows.len()),
+            keys: meta.keys,
+            sum: meta.sum,
+        };
         for (stream, layered) in &layer.streams {
             self.apply_stream(&mut batch, stream, layered)?;
         }
@@ -106,6 +120,12 @@ impl Index {
             match position {
                 Some(position) => batch.set(key::consumer(consumer), encode(position)?)?,
                 None => batch.remove(key::consumer(consumer))?,
+            }
+        }
+        for (name, row) in &layer.rows {
+            match row {
+                Some(row) => batch.set(key::row(name), row.encode().map_err(encoding)?)?,
+                None => batch.remove(key::row(name))?,
             }
         }
         let Batch { mut changes, keys, sum, .. } = batch;
@@ -196,7 +216,11 @@ fn pair_sum(key: &[u8], value: &[u8]) -> u64 {
 }
 
 pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
-    postcard::to_stdvec(value).map_err(|error| StoreError::other("encoding for the index", error))
+    postcard::to_stdvec(value).map_err(encoding)
+}
+
+fn encoding(error: postcard::Error) -> StoreError {
+    StoreError::other("encoding for the index", error)
 }
 
 // 1. freeze what is durable  2. in the buffered mode, sync the log: the index is never ahead of it  3. apply it in one batch

@@ -9,6 +9,7 @@
 //! | `p` position | where the group begins that holds this position first ([`Spot`](crate::log::Spot)) |
 //! | `k` consumer | its checkpoint |
 //! | `t` kind 0 version name | nothing: a shape of event that was recorded |
+//! | `w` length table key | a row: where its content stands in the log, and the content unless it is large ([`Row`](crate::row::Row)) |
 
 use crate::log::{Place, Spot};
 use ego::message::StreamId;
@@ -156,6 +157,11 @@ pub(crate) fn event_type_of(key: &[u8]) -> Option<EventType> {
     let (version, name) = rest.get(end + 1..)?.split_first_chunk()?;
     let name = std::str::from_utf8(name).ok()?;
     Some(EventType { kind: kind.into(), name: name.into(), version: u32::from_be_bytes(*version) })
+}
+
+/// The key of the row of this name, which is what stands behind the first byte.
+pub(crate) fn row(name: &[u8]) -> Vec<u8> {
+    [b"w", name].concat()
 }
 
 /// The first key behind all that begin with `prefix`; `None` when there is none.

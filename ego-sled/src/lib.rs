@@ -39,6 +39,8 @@ mod read;
 mod record;
 mod recover;
 mod request;
+mod row;
+mod rows;
 mod shared;
 mod snapshot;
 mod store;

@@ -230,6 +230,15 @@ impl Log {
         record::check_entry(&bytes_of(&segment, offset, place.len as usize)?).map_err(bad)
     }
 
+    /// Some bytes of an entry, unchecked.
+    pub(crate) fn bytes(&self, Spot { segment, offset }: Spot, len: u32) -> Result<Bytes, StoreError> {
+        let segment = self.segment(segment)?;
+        if u64::from(offset) + u64::from(len) > segment.len {
+            return Err(error::damaged(&segment.path, Some(offset.into()), "a row reaches beyond its segment"));
+        }
+        bytes_of(&segment, offset.into(), len as usize)
+    }
+
     /// Headers of groups in a segment from `offset` on, wherever they stand, that check; the search goes on while `found` is false.
     pub(crate) fn search(
         &self,

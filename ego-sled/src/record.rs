@@ -1,10 +1,11 @@
 //! The frames of the log, byte by byte: what FORMAT, a segment, a group and an entry begin with. All numbers are little endian.
 //! What an entry says is in `entry.rs`; the prose is in FORMAT.md.
 
+use crate::log::{Place, Spot};
 use bytes::Bytes;
 
-/// The format that this release writes, and the newest that it reads.
-pub(crate) const FORMAT: u32 = 1;
+/// The format that this release writes, and the newest that it reads. It reads all before it: format 1 knows no steps.
+pub(crate) const FORMAT: u32 = 2;
 /// What a segment's first group stands behind.
 pub(crate) const SEGMENT_HEADER: usize = 64;
 /// What a group's body stands behind.
@@ -132,7 +133,7 @@ impl SegmentHeader {
         if !sum_holds(bytes) {
             return Err("the checksum of its header does not hold");
         }
-        if u32_at(bytes, 8) != FORMAT {
+        if !(1..=FORMAT).contains(&u32_at(bytes, 8)) {
             return Err("it has another format than the store");
         }
         Ok(Self { number: u32_at(bytes, 12), store: u64_at(bytes, 16), len: u64_at(bytes, 24) })
@@ -237,6 +238,13 @@ pub(crate) struct RawEntry {
     pub(crate) offset: u32,
     pub(crate) len: u32,
     pub(crate) content: Bytes,
+}
+
+impl RawEntry {
+    /// Where it stands, in a group that begins at this spot.
+    pub(crate) fn place(&self, group: Spot) -> Place {
+        Place { segment: group.segment, offset: group.offset + GROUP_HEADER as u32 + self.offset, len: self.len }
+    }
 }
 
 /// Puts the header in front of an entry whose content stands behind `start + ENTRY_HEADER` of the buffer.

@@ -10,7 +10,7 @@ use crate::folder::Folder;
 use crate::group::LogEnd;
 use crate::index::{Index, LAYER_WEIGHT};
 use crate::key::{self, CommitRef, Head, Meta, command_hash};
-use crate::log::{Found, Log, Place, Segment, Spot};
+use crate::log::{Found, Log, Segment, Spot};
 use crate::mark;
 use crate::options::Options;
 use crate::record::{Entries, GROUP_HEADER, GroupHeader, GroupKind, RawEntry};
@@ -350,8 +350,7 @@ impl Replay {
         entry: &RawEntry,
         effects: &mut Vec<Effect>,
     ) -> Result<Result<(), &'static str>, StoreError> {
-        let offset = spot.offset + GROUP_HEADER as u32 + entry.offset;
-        let place = Place { segment: spot.segment, offset, len: entry.len };
+        let place = entry.place(spot);
         let decoded = match read_entry(&entry.content, &mut self.texts) {
             Ok(decoded) => decoded,
             Err(reason) => return Ok(Err(reason)),
@@ -396,6 +395,13 @@ impl Replay {
             }
             Entry::Checkpoint { consumer, position } => {
                 effects.push(Effect::Checkpoint { consumer, position: Some(position) });
+            }
+            Entry::Step(step) => {
+                let weight = step.weight();
+                effects.push(Effect::Rows { rows: step.rows, place, weight });
+                if let Some((consumer, position)) = step.advance {
+                    effects.push(Effect::Checkpoint { consumer, position: Some(position) });
+                }
             }
             Entry::Forget { consumer } => effects.push(Effect::Checkpoint { consumer, position: None }),
             Entry::Delete { stream, revision } => {

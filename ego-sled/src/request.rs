@@ -4,10 +4,11 @@
 use crate::entry;
 use crate::error;
 use crate::key::command_hash;
+use crate::row::RecordedStep;
 use crate::shared::{ROOM_KIB, Shared};
 use bytes::Bytes;
-use ego::message::{Expected, Metadata, Name, Revision, StreamId};
-use ego::store::{Body, Commit, EventType, StoreError, Verdict};
+use ego::message::{Expected, Metadata, Name, Position, Revision, StreamId};
+use ego::store::{Body, Commit, EventType, RowChange, Step, Stepped, StoreError, Verdict};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -22,6 +23,7 @@ pub(crate) struct Request {
 }
 
 pub(crate) type Done = oneshot::Sender<Result<(), StoreError>>;
+pub(crate) type Steps = oneshot::Sender<Result<Stepped, StoreError>>;
 pub(crate) type Verdicts = oneshot::Sender<Result<Vec<Verdict>, StoreError>>;
 
 pub(crate) enum Task {
@@ -34,6 +36,12 @@ pub(crate) enum Task {
         consumer: String,
         position: Option<u64>,
         answer: Done,
+    },
+    /// `from` is where the consumer stands, if one moves along.
+    Step {
+        step: RecordedStep,
+        from: Option<Position>,
+        answer: Steps,
     },
     Delete {
         stream: StreamId,
@@ -67,18 +75,26 @@ pub(crate) struct Prepared {
     pub(crate) types: Vec<EventType>,
     pub(crate) size: usize,
     pub(crate) hash: u64,
-    /// Empty when the commit is too large to be recorded.
+    /// Whether its rows are as they may be.
+    pub(crate) rows_valid: bool,
+    /// Empty when the commit cannot be recorded.
     pub(crate) encoded: Vec<u8>,
+    /// What becomes of its rows, if it has any.
+    pub(crate) rows: Option<RecordedStep>,
 }
 
 impl Prepared {
     pub(crate) fn new(commit: Commit, known: impl Fn(&EventType) -> bool) -> Result<Self, StoreError> {
         let size = commit.size();
-        let encoded = if size > MAX_COMMIT_BYTES {
-            Vec::new()
-        } else {
-            entry::encode_commit(&commit).map_err(|error| StoreError::other("encoding a commit", error))?
-        };
+        let rows_valid = commit.rows.iter().all(RowChange::is_valid);
+        let encoding = |error| StoreError::other("encoding a commit", error);
+        let (mut encoded, mut rows) = (Vec::new(), None);
+        if size <= MAX_COMMIT_BYTES && rows_valid {
+            encoded = entry::encode_commit(&commit).map_err(encoding)?;
+            if !commit.rows.is_empty() {
+                rows = Some(RecordedStep::new(None, &commit.rows).map_err(encoding)?);
+            }
+        }
         let mut types: Vec<EventType> = Vec::new();
         if let Body::Events(events) = &commit.body {
             for event in events {
@@ -100,14 +116,32 @@ impl Prepared {
             reply: commit.reply,
             types,
             size,
+            rows_valid,
             encoded,
+            rows,
         })
     }
 
     /// How much room the commit takes in the queue.
     fn kib(&self) -> usize {
-        self.encoded.len() / 1024 + 1
+        (self.encoded.len() + self.rows.as_ref().map_or(0, |rows| rows.content.len())) / 1024 + 1
     }
+}
+
+/// Hands a step to the writer, unless it says itself that it cannot be taken.
+pub(crate) async fn step(shared: &Shared, step: Step) -> Result<Stepped, StoreError> {
+    let bytes = step.size();
+    if !step.rows.iter().all(RowChange::is_valid) {
+        return Ok(Stepped::Invalid);
+    }
+    if bytes > MAX_COMMIT_BYTES {
+        return Ok(Stepped::TooLarge { bytes, limit: MAX_COMMIT_BYTES });
+    }
+    let Step { advance, rows } = &step;
+    let to = advance.as_ref().map(|advance| (advance.consumer.as_str(), advance.to.get()));
+    let recorded = RecordedStep::new(to, rows).map_err(|error| StoreError::other("encoding a step", error))?;
+    let (kib, from) = (recorded.content.len() / 1024 + 1, advance.as_ref().and_then(|advance| advance.from));
+    ask(shared, kib, |answer| Task::Step { step: recorded, from, answer }).await
 }
 
 /// Hands a task to the writer and waits for its answer. Dropped before the writer has it, nothing happens; dropped later, it happens.

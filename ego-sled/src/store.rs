@@ -15,10 +15,11 @@ use crate::request::{self, MAX_COMMIT_BYTES, Prepared, Task, ask};
 use crate::shared::Shared;
 use crate::verify::{self, Verification};
 use async_trait::async_trait;
+use bytes::Bytes;
 use ego::message::{CommandId, Position, Revision, StreamId};
 use ego::store::{
-    Capabilities, Commit, Committed, Direction, EventType, Filter, Page, RecordedEvent, Snapshot, Store, StoreError, StoredState,
-    StreamHead, Verdict,
+    Capabilities, Commit, Committed, Direction, EventType, Filter, Page, RecordedEvent, Row, Snapshot, Step, Stepped, Store,
+    StoreError, StoredState, StreamHead, Verdict,
 };
 use parking_lot::Mutex;
 use std::fmt;
@@ -99,7 +100,8 @@ impl SledStore {
         verify::verify(folder.as_ref())
     }
 
-    /// Takes the bytes of erased streams and of deleted events off the disk; until then they are there, though nothing reads them.
+    /// Takes the bytes of erased streams, of deleted events and of rows that were replaced or removed off the disk; until then they are
+    /// there, though nothing reads them. (The key of a row that was removed stays; rows that changed in the last second may stay whole.)
     /// Revisions and positions do not change; reading and writing go on meanwhile. Reads the whole log, and writes again the segments
     /// that hold such bytes. (The index and a file system's own copies are not looked after.)
     ///
@@ -107,12 +109,13 @@ impl SledStore {
     /// [`StoreError`] when something cannot be read or written; what was done until then stays done, and doing it again is safe.
     pub async fn compact(&self) -> Result<Compaction, StoreError> {
         compact::end_segment(&self.shared).await?;
-        self.permitted(&self.shared.compacting, |reader| compact::compact(&reader.shared)).await
+        self.permitted(&self.shared.compacting, compact::compact).await
     }
 
     pub(crate) fn start(options: Options) -> Result<Self, StoreError> {
         let folder = Folder::open(&*options.disk, &options.folder, options.segment_bytes)?;
         let recovered = recover(&folder, &options)?;
+        folder.upgrade(&*options.disk)?;
         let mark = Mark::open(&*options.disk, folder.mark(), folder.store)?;
         let group = GroupWriter::new(Arc::clone(&recovered.log), &options, recovered.end, mark)?;
         let shared = Arc::new(Shared::new(options, recovered.log, Arc::new(recovered.index), recovered.tail));
@@ -321,21 +324,27 @@ impl Store for SledStore {
         ask(&self.shared, 1, |answer| Task::Checkpoint { consumer, position: None, answer }).await
     }
 
-    async fn step(&self, _: ego::store::Step) -> Result<ego::store::Stepped, StoreError> {
-        Err(StoreError::Closed)
+    async fn step(&self, step: Step) -> Result<Stepped, StoreError> {
+        self.reader()?;
+        request::step(&self.shared, step).await
     }
-    async fn load_rows(&self, _: &str, _: &[bytes::Bytes]) -> Result<Vec<Option<bytes::Bytes>>, StoreError> {
-        Err(StoreError::Closed)
+
+    async fn load_rows(&self, table: &str, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        let (table, keys) = (table.to_owned(), keys.to_vec());
+        self.reading(move |reader| reader.load_rows(&table, &keys)).await
     }
+
     async fn list_rows(
         &self,
-        _: &str,
-        _: &[u8],
-        _: Option<&[u8]>,
-        _: usize,
-    ) -> Result<Page<ego::store::Row, bytes::Bytes>, StoreError> {
-        Err(StoreError::Closed)
+        table: &str,
+        start: &[u8],
+        end: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Page<Row, Bytes>, StoreError> {
+        let (table, start, end) = (table.to_owned(), start.to_vec(), end.map(<[u8]>::to_vec));
+        self.reading(move |reader| reader.list_rows(&table, &start, end.as_deref(), limit)).await
     }
+
     async fn delete_up_to(&self, stream: &StreamId, revision: Revision) -> Result<(), StoreError> {
         let stream = stream.clone();
         ask(&self.shared, 1, |answer| Task::Delete { stream, revision, answer }).await

@@ -4,7 +4,9 @@
 
 use crate::hash::Table;
 use crate::key::{CommitRef, Head};
-use crate::log::Spot;
+use crate::log::{Place, Spot};
+use crate::row::{ChangedRow, Row};
+use bytes::Bytes;
 use ego::message::{Position, StreamId};
 use ego::store::EventType;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +25,8 @@ pub(crate) struct Tail {
     pub(crate) checkpoints: BTreeMap<String, Option<Position>>,
     /// Whether any stream may have lost events.
     pub(crate) deletions: bool,
+    /// How often a layer was frozen: while it stands, the index holds nothing that is not in the layers of that time.
+    pub(crate) freezes: u64,
     last_mark: Option<Spot>,
 }
 
@@ -46,6 +50,8 @@ pub(crate) struct Layer {
     pub(crate) types: Vec<EventType>,
     /// Changed checkpoints; `None` for consumers that were forgotten.
     pub(crate) checkpoints: BTreeMap<String, Option<u64>>,
+    /// Changed rows by their names; `None` for those that were removed.
+    pub(crate) rows: BTreeMap<Bytes, Option<Row>>,
     /// How far the layer goes; `None` while it is empty.
     pub(crate) reach: Option<Reach>,
     /// How much it holds.
@@ -94,6 +100,12 @@ pub(crate) enum Effect {
     },
     /// Shapes that nothing else tells of any more.
     Types(Vec<EventType>),
+    /// Rows of the entry in this place, and how much they weigh.
+    Rows {
+        rows: Vec<ChangedRow>,
+        place: Place,
+        weight: usize,
+    },
 }
 
 impl Tail {
@@ -105,6 +117,7 @@ impl Tail {
             types: BTreeSet::new(),
             checkpoints: BTreeMap::new(),
             deletions: false,
+            freezes: 0,
             last_mark: None,
         }
     }
@@ -152,6 +165,13 @@ impl Tail {
                 live.checkpoints.insert(consumer, position);
             }
             Effect::Types(types) => self.learn(types),
+            Effect::Rows { rows, place, weight } => {
+                live.weight += weight;
+                live.rows.extend(rows.into_iter().map(|changed| {
+                    let row = changed.row(place);
+                    (changed.name, row)
+                }));
+            }
         }
     }
 
@@ -166,6 +186,7 @@ impl Tail {
     /// Hands what is live to the indexer; `None` when there is nothing.
     pub(crate) fn freeze(&mut self) -> Option<Arc<Layer>> {
         self.live.reach?;
+        self.freezes += 1;
         let layer = Arc::new(std::mem::take(&mut self.live));
         self.frozen = Some(Arc::clone(&layer));
         Some(layer)

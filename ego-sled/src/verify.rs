@@ -122,6 +122,8 @@ pub(crate) struct Model {
     pub(crate) streams: HashMap<StreamId, (Head, Vec<CommitRef>)>,
     pub(crate) checkpoints: BTreeMap<String, u64>,
     pub(crate) types: BTreeSet<EventType>,
+    /// Where the content of rows stands, how long it is, and its sum, by their names.
+    pub(crate) rows: BTreeMap<Vec<u8>, (Spot, usize, u32)>,
     /// Where groups begin, by the first position in them.
     pub(crate) spots: BTreeMap<u64, Spot>,
     /// Something before this could not be read, so not all is known.
@@ -306,7 +308,7 @@ impl Check {
     }
 
     fn entry(&mut self, spot: Spot, entry: &RawEntry) -> Result<(), String> {
-        let place = Place { segment: spot.segment, offset: spot.offset + GROUP_HEADER as u32 + entry.offset, len: entry.len };
+        let place = entry.place(spot);
         let model = &mut self.model;
         match read_entry(&entry.content, &mut self.texts)? {
             Entry::Commit(commit) => return self.commit(&commit, place),
@@ -315,6 +317,20 @@ impl Check {
                     return Err(format!("the checkpoint of {consumer:?} is ahead of the log"));
                 }
                 model.checkpoints.insert(consumer, position);
+            }
+            Entry::Step(step) => {
+                for changed in &step.rows {
+                    match changed.row(place) {
+                        Some(row) => drop(model.rows.insert(changed.name.to_vec(), row.seen())),
+                        None => drop(model.rows.remove(&*changed.name)),
+                    }
+                }
+                if let Some((consumer, position)) = step.advance {
+                    if position > self.found.head {
+                        return Err(format!("the checkpoint of {consumer:?} is ahead of the log"));
+                    }
+                    model.checkpoints.insert(consumer, position);
+                }
             }
             Entry::Forget { consumer } => drop(model.checkpoints.remove(&consumer)),
             Entry::Delete { stream, revision } => {

@@ -110,12 +110,12 @@ fn a_newer_format_is_refused_and_left_alone() {
     drop(small(folder.path()).open().unwrap());
     let path = folder.path().join("FORMAT");
     let mut format = fs::read(&path).unwrap();
-    format[8] = 2;
+    format[8] = 3;
     let sum = crc32fast::hash(&format[..24]);
     format[24..].copy_from_slice(&sum.to_le_bytes());
     fs::write(&path, format).unwrap();
     let before = files(folder.path());
-    assert!(matches!(small(folder.path()).open(), Err(StoreError::NewerFormat { found: 2, supported: 1 })));
+    assert!(matches!(small(folder.path()).open(), Err(StoreError::NewerFormat { found: 3, supported: 2 })));
     assert_eq!(files(folder.path()), before);
 }
 

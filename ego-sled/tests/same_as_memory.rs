@@ -8,7 +8,7 @@ mod common;
 use bytes::Bytes;
 use common::*;
 use ego::message::Expected;
-use ego::store::{Commit, Direction, Filter, MemoryStore, NewEvent, Snapshot, Store};
+use ego::store::{Advance, Commit, Direction, Filter, MemoryStore, NewEvent, RowChange, Snapshot, Step, Store};
 use ego_sled::SledStore;
 use std::fmt::Debug;
 
@@ -47,7 +47,28 @@ fn random_commit(random: &mut Random) -> Commit {
         let events = events.collect();
         commit(&to, &id, expected, events)
     };
-    Commit { stream: ego::message::StreamId::new(kind, to).unwrap(), ..commit }
+    let rows = if random.below(3) == 0 { random_rows(random, 4) } else { vec![] };
+    Commit { stream: ego::message::StreamId::new(kind, to).unwrap(), rows, ..commit }
+}
+
+fn random_key(random: &mut Random) -> Vec<u8> {
+    let bytes = [0, 1, b'a', b'b', 254, 255];
+    (0..random.below(4)).map(|_| bytes[random.below(6) as usize]).collect()
+}
+
+/// Changes of rows: small and large, put and removed, the same one twice.
+fn random_rows(random: &mut Random, most: u64) -> Vec<RowChange> {
+    let rows = (0..random.below(most + 1)).map(|_| {
+        let (table, key) = (TABLES[random.below(3) as usize], random_key(random));
+        let len = [0, 1, 40, 1024, 1025, 3000][random.below(6) as usize];
+        let content = vec![random.below(256) as u8; len];
+        if random.below(4) == 0 { RowChange::remove(table, key) } else { RowChange::put(table, key, content) }
+    });
+    let mut rows: Vec<_> = rows.collect();
+    if random.below(40) == 0 {
+        rows.push(RowChange::put("", "not valid", ""));
+    }
+    rows
 }
 
 async fn story(seed: u64, steps: usize) {
@@ -64,7 +85,29 @@ async fn story(seed: u64, steps: usize) {
         let of = streams[random.below(15) as usize].clone();
         let at = position(random.below(60) + 1);
         let consumer = format!("consumer{}", random.below(3));
-        match random.below(40) {
+        match random.below(60) {
+            40..=45 => {
+                let now = memory.load_checkpoint(&consumer).await.unwrap();
+                let from = if random.below(4) == 0 { None } else { now };
+                let advance = (random.below(4) > 0).then(|| Advance { consumer: consumer.clone(), from, to: at });
+                let one = Step { advance, rows: random_rows(&mut random, 12) };
+                same(step, "step", &sled.step(one.clone()).await, &memory.step(one).await);
+            }
+            46..=51 => {
+                let table = ["a", "ab", "b", "none", ""][random.below(5) as usize];
+                let keys: Vec<Bytes> = (0..random.below(9)).map(|_| random_key(&mut random).into()).collect();
+                same(step, "rows", &sled.load_rows(table, &keys).await, &memory.load_rows(table, &keys).await);
+            }
+            52..=58 => {
+                let table = ["a", "ab", "b", "none", ""][random.below(5) as usize];
+                let (start, end) = (random_key(&mut random), random_key(&mut random));
+                let end = (random.below(3) > 0).then_some(&*end);
+                let limit = random.below(12) as usize;
+                let (ours, theirs) =
+                    (sled.list_rows(table, &start, end, limit).await, memory.list_rows(table, &start, end, limit).await);
+                same(step, "page of rows", &ours, &theirs);
+            }
+            59 => drop(sled.compact().await.unwrap()),
             0 => {
                 sled.close().await.unwrap();
                 drop(sled);
@@ -108,7 +151,9 @@ async fn story(seed: u64, steps: usize) {
                 }
             }
             10..=13 => {
-                let filter = match random.below(4) {
+                let filter = match random.below(6) {
+                    4 => Filter::all().stream(of),
+                    5 => Filter::all().stream(of).stream(streams[0].clone()).name("e1"),
                     0 => Filter::all(),
                     1 => Filter::all().kind("cart"),
                     2 => Filter::all().name("e1").tag("t0"),
@@ -161,8 +206,8 @@ async fn story(seed: u64, steps: usize) {
 #[test]
 fn every_story_goes_as_in_memory() {
     run(async {
-        for seed in 0..6 {
-            story(seed, 600).await;
+        for seed in 0..8 {
+            story(seed, 800).await;
         }
     });
 }

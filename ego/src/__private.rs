@@ -121,6 +121,64 @@ pub fn service_for<S: ?Sized + Send + Sync + 'static>(delivery: &Delivery) -> &S
     }
 }
 
+/// The event of an aggregate, as an `#[on(…)]` method takes it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the event of `{A}`",
+    label = "the events of `{A}` are `{E}`",
+    note = "an `#[on({A})]` method takes `&{E}`"
+)]
+pub trait EventOf<A, E> {
+    /// The event.
+    fn event(event: &E) -> &Self;
+}
+
+impl<A, E> EventOf<A, E> for E {
+    fn event(event: &E) -> &Self {
+        event
+    }
+}
+
+/// A function that takes keys from an event, or from an event and its delivery.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` takes no keys from `{E}`",
+    label = "expected a function of `&{E}`, or of `&{E}` and `&Delivery`"
+)]
+pub trait KeyOf<'e, E, Via> {
+    /// What the function returns.
+    type Key;
+    /// Calls it.
+    fn key(self, event: &'e E, delivery: &'e Delivery) -> Self::Key;
+}
+
+impl<'e, E: 'e, K, F: FnOnce(&'e E) -> K> KeyOf<'e, E, (&'e E,)> for F {
+    type Key = K;
+    fn key(self, event: &'e E, _: &'e Delivery) -> K {
+        self(event)
+    }
+}
+
+impl<'e, E: 'e, K, F: FnOnce(&'e E, &'e Delivery) -> K> KeyOf<'e, E, (&'e E, &'e Delivery)> for F {
+    type Key = K;
+    fn key(self, event: &'e E, delivery: &'e Delivery) -> K {
+        self(event, delivery)
+    }
+}
+
+/// The key that a function takes.
+pub fn key<'e, E, Via, F: KeyOf<'e, E, Via>>(of: F, event: &'e E, delivery: &'e Delivery) -> F::Key {
+    of.key(event, delivery)
+}
+
+/// The key that a closure takes from the event.
+pub fn key_of_event<'e, E, K>(of: impl FnOnce(&'e E) -> K, event: &'e E, _: &'e Delivery) -> K {
+    of(event)
+}
+
+/// The key that a closure takes from the event and its delivery.
+pub fn key_of_delivery<'e, E, K>(of: impl FnOnce(&'e E, &'e Delivery) -> K, event: &'e E, delivery: &'e Delivery) -> K {
+    of(event, delivery)
+}
+
 /// The commands of a block; `C` is one of them.
 #[must_use]
 pub const fn handlers<A: Handles<C>, C>(commands: &'static [CommandDescriptor]) -> HandlersDescriptor {

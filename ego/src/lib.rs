@@ -21,14 +21,14 @@ mod macros;
 
 pub use engine::Engine;
 pub use jiff::Timestamp;
-pub use macros::{Aggregate, Command, Event, Registers, apply, handle, handlers};
+pub use macros::{Aggregate, Command, Event, Registers, apply, handle, handlers, index, on, projection, reactor};
 pub use model::{Aggregate, Command, Event};
 pub use testing::test;
 
 /// What a domain and its program need: `use ego::prelude::*`.
 pub mod prelude {
     pub use crate::engine::{CommandError, Dispatch, Engine, Receipt};
-    pub use crate::model::{Aggregate, Command, Context, Decision, Event, emit};
+    pub use crate::model::{Aggregate, Command, Context, Decision, Delivery, Event, Fold, emit};
     pub use ego_derive::{Aggregate, Command, Event};
 }
 

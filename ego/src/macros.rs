@@ -1,5 +1,9 @@
 //! The macros, with what they accept. `ego-derive` writes the code; here are the words and the examples that run.
 
+mod readers;
+
+pub use readers::{index, on, projection, reactor};
+
 use crate::engine::CommandDescriptor;
 use crate::model::Aggregate;
 

@@ -64,7 +64,7 @@ fn kind_is_written_here(cx: &Ctxt, aggregate: &Aggregate<'_>) {
 
 fn kind_is_sound(cx: &Ctxt, aggregate: &Aggregate<'_>) {
     if let Some(Kind::Literal(literal)) = &aggregate.kind {
-        name::check_kind(cx, &Name::new(literal));
+        name::check_plain(cx, &Name::new(literal), "a kind");
     }
 }
 

@@ -2,12 +2,13 @@
 
 use crate::ctxt::Ctxt;
 use crate::krate;
+use crate::mark;
 use crate::options::{self, Once};
 use crate::symbol::{APPLY, CRATE, HANDLE, HANDLERS_OPTIONS};
 use proc_macro2::{Span, TokenStream};
 use syn::meta::ParseNestedMeta;
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Ident, Meta, Path, Token, Type, parenthesized};
+use syn::{Attribute, Path, Token, Type, parenthesized};
 
 /// `#[ego::handlers(crate = path, register(Wallet<Usd>))]`.
 pub(super) struct BlockAttrs {
@@ -50,44 +51,13 @@ fn instances(meta: &ParseNestedMeta) -> syn::Result<Register> {
     Ok(Register { key, instances: instances.into_iter().collect() })
 }
 
-/// What a method is marked as.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    Handler,
-    Applier,
-}
-
-/// The mark in an attribute, with the word as it is written there.
-pub(super) fn role<'a>(krate: &Path, attr: &'a Attribute) -> Option<(Role, &'a Ident)> {
-    let path = attr.path();
-    let word = &path.segments.last()?.ident;
-    let ours = match path.segments.len() {
-        1 => true,
-        count => {
-            let owner = &path.segments[count - 2].ident;
-            owner == "ego" || krate.segments.last().is_some_and(|krate| krate.ident == *owner)
-        }
-    };
-    match word {
-        word if ours && word == HANDLE => Some((Role::Handler, word)),
-        word if ours && word == APPLY => Some((Role::Applier, word)),
-        _ => None,
-    }
-}
+/// The words that mark a method of a block.
+pub(super) const MARKS: &[&str] = &[HANDLE, APPLY];
 
 /// The one mark of a method or another item of the block.
-pub(super) fn mark(cx: &Ctxt, krate: &Path, attrs: &[Attribute]) -> Option<Role> {
-    let mut found = None;
-    for attr in attrs {
-        let Some((role, word)) = role(krate, attr) else { continue };
-        if !matches!(attr.meta, Meta::Path(_)) {
-            cx.error(&attr.meta, format_args!("`#[{word}]` takes no options"));
-        }
-        match found {
-            None => found = Some(role),
-            Some(first) if first == role => cx.error(word, format_args!("`#[{word}]` stands here twice: keep one")),
-            Some(_) => cx.error(word, "a method is either a command handler or an event applier, not both"),
-        }
-    }
-    found
+pub(super) fn mark(cx: &Ctxt, krate: &Path, attrs: &[Attribute]) -> Option<&'static str> {
+    let both = "a method is either a command handler or an event applier, not both";
+    let (mark, attr) = mark::one(cx, krate, attrs, MARKS, both)?;
+    mark::takes_no_options(cx, mark, attr);
+    Some(mark)
 }

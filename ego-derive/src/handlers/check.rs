@@ -5,7 +5,6 @@
 
 mod applier;
 mod handler;
-mod signature;
 
 use super::model::Block;
 use crate::ctxt::Ctxt;

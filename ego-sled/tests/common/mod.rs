@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use ego::message::{CommandId, Expected, Metadata, Position, Revision, StreamId};
-use ego::store::{Body, Commit, Direction, Filter, NewEvent, NewState, RecordedEvent, Store, StoreError, Verdict};
+use ego::store::{Body, Commit, Direction, Filter, NewEvent, NewState, RecordedEvent, Row, Store, StoreError, Verdict};
 use ego_sled::{Options, SledStore};
 use std::collections::BTreeMap;
 use std::fs;
@@ -103,6 +103,21 @@ pub async fn whole_stream(store: &dyn Store, of: &StreamId, direction: Direction
     }
 }
 
+/// The tables that tests write to.
+pub const TABLES: [&str; 3] = ["a", "ab", "b"];
+
+pub async fn whole_table(store: &dyn Store, table: &str) -> Result<Vec<Row>, StoreError> {
+    let (mut rows, mut start) = (Vec::new(), Bytes::new());
+    loop {
+        let page = store.list_rows(table, &start, None, 5).await?;
+        rows.extend(page.items);
+        match page.next {
+            Some(next) => start = next,
+            None => return Ok(rows),
+        }
+    }
+}
+
 /// Everything that a store says of itself, as text; `commands` are looked up in every stream.
 pub async fn everything(store: &dyn Store, streams: &[StreamId], commands: &[String]) -> Result<String, StoreError> {
     use std::fmt::Write;
@@ -110,6 +125,13 @@ pub async fn everything(store: &dyn Store, streams: &[StreamId], commands: &[Str
     writeln!(text, "head {:?}", store.head().await?).unwrap();
     writeln!(text, "types {:?}", store.event_types().await?).unwrap();
     writeln!(text, "checkpoints {:?}", store.list_checkpoints().await?).unwrap();
+    for table in TABLES {
+        for row in whole_table(store, table).await? {
+            let again = store.load_rows(table, std::slice::from_ref(&row.key)).await?;
+            assert_eq!(again, [Some(row.value.clone())]);
+            writeln!(text, "{table} {row:?}").unwrap();
+        }
+    }
     for event in whole_log(store).await? {
         writeln!(text, "log {event:?}").unwrap();
     }

@@ -60,7 +60,7 @@ impl Control {
             name: name.into(),
             clock,
             order: watch::Sender::new(Order { wanted: Wanted::Run, number: 0 }),
-            said: watch::Sender::new(Said { state: State::Stopped, position: None }),
+            said: watch::Sender::new(Said { state: State::Running, position: None }),
             counts: Mutex::default(),
         })
     }
@@ -72,6 +72,16 @@ impl Control {
                 *order = Order { wanted, number: order.number + 1 };
             }
         });
+        if wanted == Wanted::Run {
+            // Whoever asks from now on is not told of the failure before.
+            self.said.send_if_modified(|said| {
+                let had_failed = said.state == State::Failed;
+                if had_failed {
+                    said.state = State::Running;
+                }
+                had_failed
+            });
+        }
     }
 
     pub(crate) fn wanted(&self) -> Wanted {
@@ -232,6 +242,7 @@ mod tests {
         control.listen().wait_for(|said| said.state == State::Failed).await.unwrap();
         assert!(!waiting.is_finished());
         control.tell(Wanted::Run);
+        assert_eq!(control.said().state, State::Running, "nobody is told of the failure any more");
         assert!(waiting.await.unwrap());
     }
 

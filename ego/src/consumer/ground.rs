@@ -9,7 +9,7 @@ use crate::store::{Filter, Store, StoreError};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use parking_lot::Mutex;
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,11 +22,6 @@ pub(crate) trait Consumer: Any + Send + Sync {
 
     /// What it follows.
     fn filter(&self) -> Filter;
-
-    /// The type that it was registered for, if it was.
-    fn registered_for(&self) -> Option<TypeId> {
-        None
-    }
 
     /// The checkpoint that it is given before it begins for the first time, and where that stands.
     fn entry(&self) -> Option<(&str, Begin)> {

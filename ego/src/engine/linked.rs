@@ -36,6 +36,11 @@ impl Linked {
         self.blocks.iter().filter(move |block| block.aggregate.id() == id).flat_map(|block| block.commands)
     }
 
+    /// Whether the aggregate is linked in.
+    pub(super) fn has(&self, aggregate: TypeId) -> bool {
+        self.aggregates.iter().any(|one| one.aggregate.id() == aggregate)
+    }
+
     pub(super) fn kinds(&self) -> BTreeMap<&'static str, Kind> {
         let kind = |aggregate: &&'static AggregateDescriptor| {
             let commands = self.commands(aggregate).map(|command| (command.name, command)).collect();
@@ -232,6 +237,16 @@ pub enum StartProblem {
         /// The other.
         second: Party,
     },
+    /// Two projections have one name.
+    #[error("two projections are named {name:?}: {first} and {second}")]
+    DuplicateProjection {
+        /// The name.
+        name: &'static str,
+        /// One of them.
+        first: Party,
+        /// The other.
+        second: Party,
+    },
     /// A reactor observes on every node, and this one has no name.
     #[error("the reactor {name:?} keeps a checkpoint for each node: give this one a name with `.node(…)` on the engine builder")]
     NoNode {
@@ -263,6 +278,44 @@ pub enum StartProblem {
     InvalidSource {
         /// What was given.
         given: String,
+    },
+    /// A projection that cannot be folded.
+    #[error("the projection {projection}: {reason}")]
+    InvalidProjection {
+        /// The projection.
+        projection: Party,
+        /// Why not.
+        reason: String,
+    },
+    /// A projection or a reactor follows an aggregate that is not registered.
+    #[error(
+        "{reader} follows `{aggregate}`, which is not registered: link its crate (`use the_crate as _;`), or write `ego::register!(…)`"
+    )]
+    UnknownSource {
+        /// Who follows it.
+        reader: Party,
+        /// The aggregate's type.
+        aggregate: &'static str,
+    },
+    /// Options were given for a projection that is not linked in.
+    #[error(
+        "options were given for `{projection}`, which is no projection of this program: add `#[ego::projection(name = \"…\")]`, or link its crate"
+    )]
+    UnknownProjection {
+        /// The type's path.
+        projection: &'static str,
+    },
+    /// The views of a projection were folded by another version of it, and are not to be built anew.
+    #[error(
+        "the views of {name:?} have version {stored}, the program has version {version}: build them anew with `OnNewVersion::Rebuild`"
+    )]
+    ProjectionChanged {
+        /// The projection's name.
+        name: &'static str,
+        /// The version of the views.
+        stored: u32,
+        /// The version of the program.
+        version: u32,
     },
     /// The store holds events that nothing in the program can read.
     #[error(

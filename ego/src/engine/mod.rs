@@ -42,13 +42,14 @@ pub use read::{History, Loaded, ReadError, Recorded, RecordedJson};
 pub(crate) use registry::ToJson;
 pub use registry::{AggregateDescriptor, CommandDescriptor, HandlersDescriptor, Location, TypeRef};
 pub use send::{AnyRejection, Dispatch, IntoRevision, Receipt, Sending};
-pub(crate) use shared::Shared;
+pub(crate) use shared::{Codecs, Shared};
 pub use start::{EngineBuilder, StartError};
 pub use stop::StopError;
 
 use crate::consumer::Consumers;
 use crate::message::StreamId;
 use crate::model::Aggregate;
+use crate::projection::{AnyProjection, Projected, Sources};
 use crate::store::AnyStore;
 use door::Doors;
 use futures_util::future::BoxFuture;
@@ -86,6 +87,7 @@ struct Inner {
     forgotten: Arc<Semaphore>,
     failures: broadcast::Sender<Failure>,
     consumers: Consumers,
+    projections: HashMap<TypeId, Arc<dyn AnyProjection>>,
 }
 
 impl fmt::Debug for Engine {
@@ -160,6 +162,20 @@ impl Engine {
 
     pub(crate) fn every_consumer(&self) -> &Consumers {
         &self.inner.consumers
+    }
+
+    pub(crate) fn every_projection(&self) -> impl Iterator<Item = &Arc<dyn AnyProjection>> {
+        self.inner.projections.values()
+    }
+
+    pub(crate) fn projection_of(&self, projection: TypeId) -> Option<Arc<dyn AnyProjection>> {
+        self.inner.projections.get(&projection).cloned()
+    }
+
+    /// The projection of this type, if it is registered.
+    pub(crate) fn projected<P: Sources>(&self) -> Option<Arc<Projected<P>>> {
+        let any: Arc<dyn Any + Send + Sync> = self.projection_of(TypeId::of::<P>())?;
+        any.downcast().ok()
     }
 
     /// Whether the aggregate is registered.

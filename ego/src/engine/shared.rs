@@ -56,7 +56,7 @@ pub(super) fn lost(action: &str) -> StoreError {
 pub(crate) struct Codecs {
     pub(crate) write: AnyCodec,
     pub(crate) name: Name,
-    pub(super) read: Vec<AnyCodec>,
+    pub(crate) read: Vec<AnyCodec>,
 }
 
 impl Codecs {

@@ -11,9 +11,10 @@ use super::shared::{Codecs, Shared};
 use super::{Engine, Inner, committer::Committer};
 use crate::clock::{Clock, IdSource, SystemClock, UuidSource};
 use crate::codec::{AnyCodec, Codec, Json};
-use crate::consumer::{Consumer, Consumers, enter};
+use crate::consumer::{Consumers, enter};
 use crate::message::Name;
-use crate::model::{Aggregate, Services};
+use crate::model::{Aggregate, Projection, Services};
+use crate::projection::{AnyProjection, OnNewVersion, ProjectionDescriptor, ProjectionOptions};
 use crate::publish::{Publisher, PublisherOptions, Publishing};
 use crate::reactor::{Reacting, ReactorOptions, ReactorSources};
 use crate::store::{AnyStore, MemoryStore, Store, StoreError};
@@ -39,15 +40,12 @@ pub struct EngineBuilder {
     ids: Arc<dyn IdSource>,
     required: Vec<(TypeId, &'static str)>,
     retired: HashSet<String>,
-    consumers: Vec<MakeConsumer>,
     publishers: Vec<Publishing>,
     reactors: Vec<Reacting>,
     node: Option<String>,
     source: String,
+    projections: HashMap<TypeId, (&'static str, ProjectionOptions)>,
 }
-
-/// Makes a consumer of the engine that starts.
-pub(crate) type MakeConsumer = Box<dyn FnOnce(&Arc<Shared>) -> Arc<dyn Consumer> + Send>;
 
 impl fmt::Debug for EngineBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -71,11 +69,11 @@ impl Default for EngineBuilder {
             ids: Arc::new(UuidSource),
             required: Vec::new(),
             retired: HashSet::new(),
-            consumers: Vec::new(),
             publishers: Vec::new(),
             reactors: Vec::new(),
             node: None,
             source: "/ego".to_owned(),
+            projections: HashMap::new(),
         }
     }
 }
@@ -170,9 +168,9 @@ impl EngineBuilder {
         self
     }
 
-    /// Runs this beside the aggregates.
-    pub(crate) fn consumer(mut self, make: MakeConsumer) -> Self {
-        self.consumers.push(make);
+    /// Says how a projection is run. Every projection that is linked in is run, with or without.
+    pub fn projection<P: Projection>(mut self, options: ProjectionOptions) -> Self {
+        self.projections.insert(TypeId::of::<P>(), (std::any::type_name::<P>(), options));
         self
     }
 
@@ -189,6 +187,11 @@ impl EngineBuilder {
         let linked = Linked::collect();
         let mut problems = linked.problems(&self.services);
         problems.extend(linked.missing(&self.required));
+        let projections = ProjectionDescriptor::linked();
+        problems.extend(ProjectionDescriptor::problems(&projections, &self.services, |aggregate| linked.has(aggregate)));
+        let unknown = |id: &TypeId| !projections.iter().any(|one| one.projection.id() == *id);
+        let unknown = self.projections.iter().filter(|(id, _)| unknown(id));
+        problems.extend(unknown.map(|(_, (projection, _))| StartProblem::UnknownProjection { projection }));
         problems.extend(linked.unreadable(&stored, &self.retired));
         problems.extend(linked.publishing(&self.publishers, &self.source));
         let reactors = linked.reactors(self.reactors);
@@ -223,8 +226,9 @@ impl EngineBuilder {
             .collect();
         let publishers = self.publishers.into_iter().map(|publishing| publishing.consumer(&shared));
         let reactors = reactors.into_iter().map(|reacting| reacting.consumer(&shared, self.node.as_deref()));
-        let made = self.consumers.into_iter().map(|make| make(&shared));
-        let consumers: Vec<_> = made.chain(reactors).chain(publishers).collect();
+        let projections = open_projections(&shared, &projections, self.projections).await?;
+        let folded = projections.values().filter_map(|projection| Arc::clone(projection).consumer());
+        let consumers: Vec<_> = folded.chain(reactors).chain(publishers).collect();
         enter(&consumers, &shared).await.map_err(StartError::Store)?;
         let inner = Arc::new(Inner {
             kinds: linked.kinds(),
@@ -232,6 +236,7 @@ impl EngineBuilder {
             forgotten: Arc::new(Semaphore::new(shared.limits.forgotten)),
             failures: broadcast::Sender::new(Failures::KEPT),
             consumers: Consumers::begin(&shared, consumers),
+            projections,
             shared,
         });
         inner.passivate_in_the_background();
@@ -239,7 +244,28 @@ impl EngineBuilder {
     }
 }
 
-/// Why an engine did not start. Nothing was written, but for checkpoints of consumers that had none.
+/// Nothing is folded yet: who refuses a new version refuses to start.
+async fn open_projections(
+    shared: &Arc<Shared>,
+    linked: &[&'static ProjectionDescriptor],
+    mut options: HashMap<TypeId, (&'static str, ProjectionOptions)>,
+) -> Result<HashMap<TypeId, Arc<dyn AnyProjection>>, StartError> {
+    let (mut opened, mut problems) = (HashMap::new(), Vec::new());
+    for one in linked {
+        let options = options.remove(&one.projection.id()).map(|(_, options)| options).unwrap_or_default();
+        let refuses = options.on_new_version == OnNewVersion::Refuse;
+        let projection = (one.open)(Arc::clone(shared), options).await.map_err(StartError::Store)?;
+        match projection.other_version() {
+            Some(stored) if refuses => {
+                problems.push(StartProblem::ProjectionChanged { name: one.name, stored, version: one.version });
+            }
+            _ => drop(opened.insert(one.projection.id(), projection)),
+        }
+    }
+    if problems.is_empty() { Ok(opened) } else { Err(StartError::Problems(problems)) }
+}
+
+/// Why an engine did not start. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {

@@ -181,7 +181,7 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Reply for T {}
 
 /// Why a handler may refuse: any type that can be shown.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the error of a command handler",
+    message = "`{Self}` cannot be the error of a handler",
     label = "an error must be `Debug + Display + Send + Sync + 'static`",
     note = "derive `Debug` and `thiserror::Error`, or implement `Display` by hand"
 )]

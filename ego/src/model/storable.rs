@@ -3,12 +3,12 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// A command, or the content of an event: serde writes it and reads it again.
+/// A command, the content of an event, or a view: serde writes it and reads it again.
 ///
 /// One name for both bounds, so that a type that lacks them makes one error. Never implemented by hand.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be written down and read again",
-    label = "commands and events must be `Serialize + Deserialize`",
+    label = "commands, events and views must be `Serialize + Deserialize`",
     note = "add `#[derive(serde::Serialize, serde::Deserialize)]` to `{Self}`"
 )]
 pub trait Storable: Serialize + DeserializeOwned {}

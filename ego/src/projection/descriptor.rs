@@ -1,9 +1,14 @@
 //! Projections that are linked into the program.
 
+use super::options::ProjectionOptions;
+use super::projected::{AnyProjection, Projected};
 use super::source::{Source, Sources};
-use crate::engine::{Location, Party, TypeRef};
+use crate::engine::{Location, Party, Shared, TypeRef};
 use crate::model::Mode;
+use crate::store::StoreError;
+use futures_util::future::BoxFuture;
 use std::fmt;
+use std::sync::Arc;
 
 /// A projection that is linked in; `#[ego::projection]` submits it.
 #[derive(Clone, Copy)]
@@ -15,7 +20,10 @@ pub struct ProjectionDescriptor {
     pub(crate) projection: TypeRef,
     pub(crate) location: Location,
     pub(crate) sources: fn() -> Vec<SourceInfo>,
+    pub(crate) open: Open,
 }
+
+type Open = fn(Arc<Shared>, ProjectionOptions) -> BoxFuture<'static, Result<Arc<dyn AnyProjection>, StoreError>>;
 
 inventory::collect!(ProjectionDescriptor);
 
@@ -41,6 +49,9 @@ impl ProjectionDescriptor {
             projection: TypeRef::of::<P>(),
             location,
             sources: || P::SOURCES.iter().map(Source::info).collect(),
+            open: |shared, options| {
+                Box::pin(async move { Ok(Projected::<P>::open(&shared, options).await? as Arc<dyn AnyProjection>) })
+            },
         }
     }
 

@@ -21,6 +21,7 @@ pub struct Source<P: 'static> {
     pub(crate) services: &'static [TypeRef],
     pub(crate) location: Location,
     pub(crate) by_id: bool,
+    pub(super) waits: bool,
     pub(super) read: Read<P>,
 }
 
@@ -33,7 +34,15 @@ impl<P: Projection> Source<P> {
     where
         P: On<A>,
     {
-        Self { kind: A::KIND, aggregate: TypeRef::of::<A>(), services, location, by_id: P::BY_ID, read: read::<P, A> }
+        Self {
+            kind: A::KIND,
+            aggregate: TypeRef::of::<A>(),
+            services,
+            location,
+            by_id: P::BY_ID,
+            waits: P::WAITS,
+            read: read::<P, A>,
+        }
     }
 }
 

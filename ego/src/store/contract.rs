@@ -139,11 +139,12 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::BeyondHead`] when the log has not reached the checkpoint (I6). Nothing was changed.
     async fn step(&self, step: Step) -> Result<Stepped, StoreError>;
 
-    /// The contents of these rows, in the order of the keys that were asked for; `None` for those that are not there.
+    /// The contents of these rows, in the order of the keys that were asked for; `None` for those that are not there. One call sees each
+    /// step, and the rows of each commit, whole or not at all.
     async fn load_rows(&self, table: &str, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, StoreError>;
 
     /// The rows of a table in the order of their keys, from `start` (inclusive; empty is the beginning) up to `end` (exclusive; `None` is
-    /// the end of the table). [`Page::next`] is the `start` of the next page.
+    /// the end of the table). [`Page::next`] is the `start` of the next page. One page sees each step whole or not at all.
     async fn list_rows(
         &self,
         table: &str,

@@ -4,7 +4,7 @@ use super::Bench;
 use super::commit::{commit, stream};
 use super::probe::{Probe, ok};
 use crate::message::{Position, Revision};
-use crate::store::{Direction, Filter, Snapshot, Store, StoreError};
+use crate::store::{Direction, Filter, RowChange, Snapshot, Step, Store, StoreError};
 use bytes::Bytes;
 
 async fn closed(bench: &Bench) -> Probe {
@@ -67,6 +67,19 @@ pub(super) async fn a_closed_store_deletes_nothing(bench: Bench) {
     let store = closed(&bench).await;
     is_closed(store.delete_up_to(&stream("a"), Revision::FIRST).await, "delete_up_to");
     is_closed(store.erase(&stream("a")).await, "erase");
+}
+
+/// A closed store changes and gives no rows.
+pub(super) async fn a_closed_store_has_no_rows(bench: Bench) {
+    let store = closed(&bench).await;
+    let rows = vec![RowChange::put("t", "key", "content")];
+    is_closed(store.step(Step { advance: None, rows }).await, "step");
+    is_closed(store.step(Step::default()).await, "step of nothing");
+    is_closed(store.step(Step { advance: None, rows: vec![RowChange::remove("", "")] }).await, "step that is not valid");
+    is_closed(store.load_rows("t", &["key".into()]).await, "load_rows");
+    is_closed(store.load_rows("t", &[]).await, "load_rows of none");
+    is_closed(store.list_rows("t", b"", None, 10).await, "list_rows");
+    is_closed(store.list_rows("t", b"b", Some(b"a"), 10).await, "list_rows of nothing");
 }
 
 /// Closing twice is no error, nor is closing from several tasks at once, and the capabilities can be asked for afterwards.

@@ -103,6 +103,7 @@ macro_rules! __each_store_rule {
                     a_filter_for_kinds
                     a_filter_for_names
                     a_filter_for_tags
+                    a_filter_for_streams
                     a_filter_for_several_things_asks_for_each
                     pages_hold_every_event_once
                     a_filter_that_lets_nothing_through_ends
@@ -164,6 +165,40 @@ macro_rules! __each_store_rule {
                     a_consumer_can_be_forgotten
                     checkpoints_take_no_place_in_the_log
                 }
+                rows {
+                    rows_are_loaded_as_asked_for
+                    a_row_that_is_put_again_is_replaced
+                    a_removed_row_is_gone
+                    the_last_change_of_a_row_stands
+                    rows_are_listed_in_the_order_of_their_keys
+                    a_range_holds_its_start_and_not_its_end
+                    pages_hold_every_row_once
+                    a_limit_of_nothing_is_read_as_one
+                    tables_do_not_mix
+                    every_byte_of_a_row_survives
+                    rows_of_a_commit_come_with_it
+                    rows_of_a_commit_that_is_not_recorded_do_not_come
+                    a_commit_with_an_invalid_row_is_refused
+                    rows_count_for_the_size_of_a_commit
+                    rows_change_in_the_order_in_which_they_were_recorded
+                    rows_outlive_the_events_of_their_commit
+                    rows_take_no_place_in_the_log
+                }
+                steps {
+                    a_step_changes_rows_and_moves_the_checkpoint
+                    a_step_may_be_of_one_thing_alone
+                    an_overtaken_step_changes_nothing
+                    a_step_beyond_the_head_changes_nothing
+                    a_step_that_is_too_large_changes_nothing
+                    a_step_with_an_invalid_row_changes_nothing
+                    a_step_is_looked_at_in_this_order
+                    a_step_and_a_saved_checkpoint_are_one_thing
+                    a_step_lets_go_of_what_it_finished
+                    steps_take_no_place_in_the_log
+                    one_of_several_steps_wins
+                    one_reading_sees_steps_whole
+                    a_dropped_step_is_whole_or_absent
+                }
                 retention {
                     deleted_events_are_not_read
                     reading_from_a_deleted_revision_starts_with_the_first_left
@@ -200,6 +235,7 @@ macro_rules! __each_store_rule {
                     a_closed_store_has_no_head
                     a_closed_store_keeps_nothing
                     a_closed_store_deletes_nothing
+                    a_closed_store_has_no_rows
                     closing_twice_is_no_error
                 }
                 concurrency {
@@ -223,6 +259,8 @@ macro_rules! __each_store_rule {
                     commands_are_known_again
                     states_are_there_again
                     checkpoints_are_there_again
+                    rows_are_there_again
+                    what_was_not_taken_of_rows_does_not_come_back
                     a_snapshot_is_the_same_or_gone
                     deleted_events_stay_deleted
                     an_erased_stream_stays_erased

@@ -60,8 +60,10 @@ mod read_log;
 mod read_stream;
 mod reopening;
 mod retention;
+mod rows;
 mod snapshots;
 mod states;
+mod steps;
 
 #[doc(inline)]
 pub use crate::__event_store_rules as event_store_rules;

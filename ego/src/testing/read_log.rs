@@ -105,6 +105,38 @@ pub(super) async fn a_filter_for_tags(bench: Bench) {
     lets_through(&store, &[], &[], &["e"], 0).await;
 }
 
+/// A filter for streams lets their events through, from any position, in pages of every size, beside any other wish.
+pub(super) async fn a_filter_for_streams(bench: Bench) {
+    let store = dozen(&bench).await;
+    for round in 0..3 {
+        store.commit(commit_to(&stream_of("account", "0")).tagged("Named", &[]).tagged("Closed", &["eu"])).await;
+        store.commit(commit_to(&stream_of("account", "00")).tagged("Opened", &["eu"]).id(&format!("other-{round}"))).await;
+    }
+    let log = store.log().await;
+    let head = store.last().await.map_or(0, Position::get);
+    let streams = |ids: &[(&str, &str)]| ids.iter().map(|(kind, id)| stream_of(kind, id)).collect::<Vec<_>>();
+    let wishes = [
+        (streams(&[("account", "0")]), vec![], 9),
+        (streams(&[("account", "0"), ("order", "1")]), vec![], 12),
+        (streams(&[("account", "0"), ("account", "00"), ("account", "1"), ("order", "1")]), vec!["Opened"], 7),
+        (streams(&[("account", "none"), ("order", "0")]), vec![], 3),
+        (streams(&[("cart", "0"), ("account", "none")]), vec![], 0),
+        (streams(&[("order", "00")]), vec![], 0),
+    ];
+    for (wanted, names, count) in wishes {
+        let all = wanted.iter().cloned().fold(filter(&[], &names, &[]), Filter::stream);
+        let lets = |event: &&RecordedEvent| wanted.contains(&event.stream) && is(event, &[], &names, &[]);
+        assert_eq!(log.iter().filter(lets).count(), count, "events of {wanted:?}");
+        for after in 0..=head {
+            let behind: Vec<_> = log.iter().filter(lets).filter(|event| event.position.get() > after).cloned().collect();
+            for limit in [1, 2, 100] {
+                let read = store.log_pages(Position::new(after), &all, limit).await;
+                assert_eq!(read, behind, "{wanted:?} behind {after} in pages of {limit}");
+            }
+        }
+    }
+}
+
 /// A filter for several things lets through what matches each of them.
 pub(super) async fn a_filter_for_several_things_asks_for_each(bench: Bench) {
     let store = dozen(&bench).await;

@@ -1,10 +1,11 @@
 //! What was acknowledged is there when the store is opened again (I2), and everything goes on from there.
 
 use super::Bench;
-use super::commit::{at, commit, commit_to, revision, stream, stream_of};
+use super::commit::{at, commit, commit_to, position, revision, stream, stream_of};
 use super::probe::{Sight, assert_growing, ok, payloads, positions, revisions};
+use super::rows::{put, removed, rows as rows_of};
 use crate::message::{Expected, Position, Revision};
-use crate::store::{Filter, Refusal, Snapshot, Store, StoreError, Verdict};
+use crate::store::{Advance, Filter, Refusal, Row, Snapshot, Step, Stepped, Store, StoreError, Verdict};
 use bytes::Bytes;
 
 /// Events, heads, streams and types are the same in every field after reopening, however often.
@@ -124,6 +125,48 @@ pub(super) async fn a_snapshot_is_the_same_or_gone(bench: Bench) {
     let found = ok(store.load_snapshot(&stream("a")).await, "loading a snapshot");
     assert!(found.is_none() || found == Some(snapshot(2)), "{found:?}");
     assert_eq!(ok(store.load_snapshot(&stream("b")).await, "loading a snapshot"), None);
+}
+
+/// Rows are there again with the checkpoint that moved with them, those of commits as well; removed ones stay removed.
+pub(super) async fn rows_are_there_again(bench: Bench) {
+    let mut store = bench.open().await;
+    let mut from = None;
+    for round in 1..=4_u8 {
+        let mut draft = commit("a").events(1);
+        draft.commit.rows = vec![put("inline", &[round], &[round; 2000]), removed("inline", &[round - 1])];
+        let to = store.commit(draft).await.position.unwrap_or(Position::FIRST);
+        let rows = vec![put("view", &[round], &[round]), put("view", b"last", &[round; 9]), removed("view", &[round - 1])];
+        let advance = Some(Advance { consumer: "view".to_owned(), from, to });
+        assert_eq!(ok(store.step(Step { advance, rows }).await, "making a step"), Stepped::Done);
+        from = Some(to);
+        store = bench.reopen(store).await;
+        let row = |key: &[u8], value: Vec<u8>| Row { key: Bytes::copy_from_slice(key), value: value.into() };
+        assert_eq!(rows_of(&store, "inline").await, [row(&[round], vec![round; 2000])]);
+        assert_eq!(rows_of(&store, "view").await, [row(&[round], vec![round]), row(b"last", vec![round; 9])]);
+        assert_eq!(ok(store.load_checkpoint("view").await, "loading a checkpoint"), from);
+        let late = Advance { consumer: "view".to_owned(), from: None, to };
+        let stepped = ok(store.step(Step { advance: Some(late), rows: vec![] }).await, "making a step");
+        assert_eq!(stepped, Stepped::Overtaken { checkpoint: from });
+    }
+}
+
+/// What a step or a commit wanted that was not taken does not come back.
+pub(super) async fn what_was_not_taken_of_rows_does_not_come_back(bench: Bench) {
+    let store = bench.open().await;
+    let mut taken = commit("a").events(1);
+    taken.commit.rows = vec![put("t", b"a", b"taken")];
+    store.commit(taken).await;
+    let mut refused = commit("a").events(1).expects(at(9));
+    refused.commit.rows = vec![put("t", b"a", b"refused"), put("t", b"b", b"refused")];
+    store.refuse(refused).await;
+    for (from, to) in [(Some(Position::FIRST), 1), (None, 9)] {
+        let advance = Advance { consumer: "view".to_owned(), from, to: position(to) };
+        let late = Step { advance: Some(advance), rows: vec![put("t", b"b", b"refused"), removed("t", b"a")] };
+        assert!(!matches!(store.step(late).await, Ok(Stepped::Done)));
+    }
+    let store = bench.reopen(store).await;
+    assert_eq!(rows_of(&store, "t").await, [Row { key: "a".into(), value: "taken".into() }]);
+    assert_eq!(ok(store.list_checkpoints().await, "listing checkpoints"), []);
 }
 
 /// Deleted events stay deleted, their numbers used, their commands known.

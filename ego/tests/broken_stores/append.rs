@@ -3,7 +3,7 @@
 use super::faults::Fault;
 use super::store::Broken;
 use ego::message::{Expected, Position, Revision};
-use ego::store::{Body, Commit, Committed, EventType, MemoryStore, NewEvent, Refusal, Store, StoreError, Verdict};
+use ego::store::{Body, Commit, Committed, EventType, MemoryStore, NewEvent, Refusal, RowChange, Store, StoreError, Verdict};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,7 +17,10 @@ type Verdicts = Result<Vec<Verdict>, StoreError>;
 impl Broken {
     pub(crate) async fn append_broken(&self, batch: Vec<Commit>) -> Verdicts {
         let given = batch.clone();
-        let batch: Vec<_> = batch.into_iter().map(|commit| self.written(commit)).collect();
+        let mut batch: Vec<_> = batch.into_iter().map(|commit| self.written(commit)).collect();
+        for commit in &mut batch {
+            self.rows_written(commit).await?;
+        }
         if batch.is_empty() && self.has(Fault::EmptyBatchFails) {
             return Err(StoreError::other("appending", std::fmt::Error));
         }
@@ -50,7 +53,9 @@ impl Broken {
     fn written(&self, mut commit: Commit) -> Commit {
         commit.stream = self.name(&commit.stream);
         let id = self.command(&commit.metadata.command_id);
-        if commit.size() > LIMIT {
+        let rows: usize = commit.rows.iter().map(RowChange::size).sum();
+        let size = commit.size() - if self.has(Fault::RowsWeighNothing) { rows } else { 0 };
+        if size > LIMIT {
             // More than the store inside takes, so that it refuses in its turn.
             commit.reply = vec![0; MemoryStore::MAX_COMMIT_BYTES + 1].into();
         }
@@ -201,7 +206,8 @@ impl Broken {
         match verdict {
             Verdict::Committed(committed) => {
                 let mut kept = self.kept();
-                kept.order.push((stream, id.clone()));
+                kept.order.push((stream.clone(), id.clone()));
+                kept.rows.extend(given.rows.iter().map(|row| (stream.clone(), row.clone())));
                 if self.has(Fault::CommandIdsAreGlobal) || self.has(Fault::ErasedCommandsStay) {
                     kept.commands.insert(id, committed.clone());
                 }
@@ -211,12 +217,16 @@ impl Broken {
                 }
             }
             Verdict::Repeated(committed) => match self.fault {
+                Some(Fault::RowsOfRepeatedCommits) => self.rows_anyway(&given.rows).await?,
                 Some(Fault::RepeatsWithoutReply) => committed.reply = bytes::Bytes::new(),
                 Some(Fault::RepeatsNameTheLastRevision) => committed.revision = self.stream_revision(&stream).await?,
                 _ => {}
             },
             Verdict::Refused(refusal) => {
                 self.notes.refusals.fetch_add(1, Ordering::Relaxed);
+                if self.has(Fault::RowsOfRefusedCommits) {
+                    self.rows_anyway(&given.rows).await?;
+                }
                 let revision = self.stream_revision(&stream).await?;
                 let half = match (&given.body, self.fault) {
                     (Body::Events(events), Some(Fault::HalfOfARefusedCommit)) if !events.is_empty() => Some(events[0].clone()),

@@ -158,6 +158,8 @@ faults! {
     IgnoresNames,
     /// Kinds are filtered by how they begin.
     KindsByPrefix,
+    /// Streams are not filtered.
+    IgnoresStreams,
     /// One match is enough.
     FilterIsOr,
     /// The log shows the last event when the next one comes.
@@ -243,6 +245,82 @@ faults! {
     /// Names of consumers are compared by their first byte.
     ShortConsumers,
 
+    // Rows.
+    /// Rows are loaded in the order of their keys.
+    LoadsRowsInOrder,
+    /// Rows that are not there are left out.
+    LoadsOnlyWhatIsThere,
+    /// A row with no content is none.
+    EmptyRowsAreNone,
+    /// A row that is there is not replaced.
+    RowsAreNotReplaced,
+    /// Rows are not removed.
+    KeepsRemovedRows,
+    /// Of several changes of one row the first stands.
+    FirstChangeStands,
+    /// Shorter keys come first.
+    RowsByLength,
+    /// A range holds its end.
+    RangesHoldTheirEnd,
+    /// A range begins behind its start.
+    RangesBeginBehindTheirStart,
+    /// A range goes on to the end of the table.
+    RangesHaveNoEnd,
+    /// Pages of rows skip a row at their borders.
+    RowPagesSkip,
+    /// Table and key are one text.
+    TablesRunTogether,
+    /// Rows are cut at 64 KiB.
+    CutsRows,
+    /// Rows with a key that is too long are left out.
+    InvalidRowsAreLeftOut,
+    /// The rows of commits are not kept.
+    CommitsForgetRows,
+    /// The rows of commits of nothing are not kept.
+    RowsOfNothingAreForgotten,
+    /// The rows of refused commits are kept.
+    RowsOfRefusedCommits,
+    /// The rows of repeated commits are kept again.
+    RowsOfRepeatedCommits,
+    /// The rows of commits do not count for their size.
+    RowsWeighNothing,
+    /// A commit replaces and removes no rows.
+    CommitsReplaceNoRows,
+    /// Rows that came with a commit go with its stream.
+    RowsGoWithTheirStream,
+
+    // Steps.
+    /// A step with rows moves no checkpoint.
+    StepsMoveNoCheckpoint,
+    /// Where the consumer stands is not looked at.
+    OvertakenIsNotSeen,
+    /// Who was overtaken is not told where the consumer stands.
+    OvertakenSaysNothing,
+    /// Where the consumer stands is looked at before the step is made.
+    RacySteps,
+    /// A step never goes back, nor stays where it is.
+    StepsOnlyGoOn,
+    /// A step may go beyond the head.
+    StepsGoBeyondHead,
+    /// Whether a step is beyond the head is found before whether it was overtaken.
+    BeyondHeadBeforeOvertaken,
+    /// Whether a step is too large is found before whether it is valid.
+    SizeBeforeValidity,
+    /// A step without rows or without a checkpoint does nothing.
+    StepsNeedBoth,
+    /// A step may be as large as it likes.
+    StepsHaveNoLimit,
+    /// Steps know nothing of saved checkpoints.
+    StepsHaveTheirOwnCheckpoints,
+    /// The rows of a step are kept, the rest may be refused.
+    RowsOfRefusedSteps,
+    /// The checkpoint of a step with an invalid row is kept.
+    CheckpointsOfInvalidSteps,
+    /// A step changes one row after the other, and the checkpoint last.
+    TornSteps,
+    /// A step takes a position.
+    StepsAreLogged,
+
     // Retention and erasure.
     /// Consumers are not waited for.
     IgnoresConsumers,
@@ -304,6 +382,8 @@ faults! {
     KeepsAfterClose,
     /// A closed store deletes.
     DeletesAfterClose,
+    /// A closed store changes and gives rows.
+    RowsAfterClose,
     /// Closing twice is an error.
     ClosingTwiceFails,
     /// Who waits sleeps on when the store is closed.
@@ -314,6 +394,8 @@ faults! {
     ForgetsCommandsWhenClosed,
     /// Opened again, the store holds no checkpoints.
     ForgetsCheckpointsWhenClosed,
+    /// Opened again, the store holds no rows.
+    ForgetsRowsWhenClosed,
     /// Opened again, the store gives old positions again.
     PositionsGoBackWhenClosed,
 }

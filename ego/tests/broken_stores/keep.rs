@@ -19,7 +19,7 @@ fn failed<T>() -> Result<T, StoreError> {
 
 impl Broken {
     /// Records something that should take no position.
-    async fn log_it(&self) -> Result<(), StoreError> {
+    pub(crate) async fn log_it(&self) -> Result<(), StoreError> {
         let body = Body::Events(vec![NewEvent { name: "Kept".into(), version: 1, payload: bytes::Bytes::new(), tags: vec![] }]);
         let (stream, expected) = (StreamId::new("log", "it").unwrap(), ego::message::Expected::Any);
         let metadata = Arc::new(Metadata::new(self.fresh_id(), "Keep", jiff::Timestamp::UNIX_EPOCH));
@@ -305,10 +305,12 @@ impl Store for Broken {
         self.inner.delete_checkpoint(self.consumer(consumer)).await
     }
     async fn step(&self, step: Step) -> Result<Stepped, StoreError> {
-        self.inner.step(step).await
+        self.open_unless(Fault::RowsAfterClose)?;
+        self.step_broken(step).await
     }
     async fn load_rows(&self, table: &str, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, StoreError> {
-        self.inner.load_rows(table, keys).await
+        self.open_unless(Fault::RowsAfterClose)?;
+        self.load_rows_broken(table, keys).await
     }
     async fn list_rows(
         &self,
@@ -317,7 +319,8 @@ impl Store for Broken {
         end: Option<&[u8]>,
         limit: usize,
     ) -> Result<Page<Row, Bytes>, StoreError> {
-        self.inner.list_rows(table, start, end, limit).await
+        self.open_unless(Fault::RowsAfterClose)?;
+        self.list_rows_broken(table, start, end, limit).await
     }
     async fn delete_up_to(&self, stream: &StreamId, revision: Revision) -> Result<(), StoreError> {
         self.open_unless(Fault::DeletesAfterClose)?;
@@ -353,6 +356,7 @@ impl Store for Broken {
         if noting.iter().any(|fault| self.has(*fault)) {
             self.note_before_deletion(stream, Some(revision)).await?;
         }
+        self.drop_rows_of(stream).await?;
         let deleted = self.inner.delete_up_to(stream, to).await;
         for (name, position) in before {
             self.inner.save_checkpoint(&name, position).await?;
@@ -378,6 +382,7 @@ impl Store for Broken {
             }
             _ => {}
         }
+        self.drop_rows_of(stream).await?;
         self.inner.erase(stream).await
     }
     async fn close(&self) -> Result<(), StoreError> {

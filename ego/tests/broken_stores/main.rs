@@ -6,6 +6,7 @@ mod append;
 mod faults;
 mod keep;
 mod read;
+mod rows;
 mod store;
 
 use ego::testing::{Bench, RULES};

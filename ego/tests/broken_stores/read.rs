@@ -77,6 +77,7 @@ impl Broken {
         match self.fault {
             Some(Fault::IgnoresTags) => asked.tags.clear(),
             Some(Fault::IgnoresNames) => asked.names.clear(),
+            Some(Fault::IgnoresStreams) => asked.streams.clear(),
             Some(Fault::ZeroIsNothing) if limit == 0 => return Ok(Page { items: Vec::new(), next: None }),
             Some(Fault::EmptyPageEnds | Fault::EmptyPageLoops) => return self.filter_pages(after, filter, one).await,
             Some(Fault::LogIsCached) => {
@@ -147,19 +148,21 @@ impl Broken {
         let kind = filter.kinds.is_empty() || filter.kinds.iter().any(|kind| event.stream.kind() == &**kind);
         let name = filter.names.is_empty() || filter.names.contains(&event.name);
         let tag = filter.tags.is_empty() || event.tags.iter().any(|tag| filter.tags.contains(tag));
-        match self.fault {
-            Some(Fault::AsksForAllTags) => kind && name && filter.tags.iter().all(|tag| event.tags.contains(tag)),
-            Some(Fault::KindsByPrefix) => {
-                let begins = filter.kinds.iter().any(|kind| event.stream.kind().starts_with(&**kind));
-                (filter.kinds.is_empty() || begins) && name && tag
+        let stream = filter.streams.is_empty() || filter.streams.contains(&event.stream);
+        stream
+            && match self.fault {
+                Some(Fault::AsksForAllTags) => kind && name && filter.tags.iter().all(|tag| event.tags.contains(tag)),
+                Some(Fault::KindsByPrefix) => {
+                    let begins = filter.kinds.iter().any(|kind| event.stream.kind().starts_with(&**kind));
+                    (filter.kinds.is_empty() || begins) && name && tag
+                }
+                _ => {
+                    let (kinds, names, tags) = (&filter.kinds, &filter.names, &filter.tags);
+                    let wanted = [(kinds.is_empty(), kind), (names.is_empty(), name), (tags.is_empty(), tag)];
+                    let asked: Vec<_> = wanted.into_iter().filter(|(all, _)| !all).collect();
+                    asked.is_empty() || asked.iter().any(|(_, matches)| *matches)
+                }
             }
-            _ => {
-                let (kinds, names, tags) = (&filter.kinds, &filter.names, &filter.tags);
-                let wanted = [(kinds.is_empty(), kind), (names.is_empty(), name), (tags.is_empty(), tag)];
-                let asked: Vec<_> = wanted.into_iter().filter(|(all, _)| !all).collect();
-                asked.is_empty() || asked.iter().any(|(_, matches)| *matches)
-            }
-        }
     }
 
     /// What the fault makes of the events that are read.

@@ -45,7 +45,8 @@ impl File {
         let prefix = format!("{krate}::");
         let mut modules = BTreeSet::new();
         for (at, _) in code.match_indices(&prefix) {
-            if code[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_') {
+            // Another word's end, or a macro: `#[ego::projection]` is not the module of that name.
+            if code[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_') || code[..at].ends_with("#[") {
                 continue;
             }
             modules.extend(heads(&code[at + prefix.len()..]));

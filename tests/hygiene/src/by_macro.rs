@@ -129,3 +129,57 @@ impl Thing for Pear {
 }
 
 generic! { Tally<T: Thing>, CounterEvent, Counted, Count, [Tally<Apple>, Tally<Pear>] }
+
+macro_rules! reads {
+    (
+        $view:ty as $name:expr, version $version:expr, mode $mode:ident, $kind:ty => $event:ty,
+        $other:ty => $others:ty, key $key:expr, $service:ty, $delivery:ty, $metadata:ty, $output:ty, $kept:expr, $index:ident: $value:ty,
+        $reactor:ident as $reactor_name:literal for $audience:ident
+    ) => {
+        #[ego::projection(name = $name, version = $version, mode = $mode)]
+        impl $view {
+            #[on($kind)]
+            fn on_one(&mut self, event: &$event, service: &$service, delivery: &$delivery, meta: &$metadata) -> $output {
+                let _ = (service.most(), delivery.id(), meta.time);
+                let CounterEvent::Counted(Counted(by)) = event;
+                self.total += by;
+                $kept
+            }
+            #[on($other, key = $key)]
+            fn on_other(&mut self, _: &$others) {}
+            #[index]
+            fn $index(&self) -> $value {
+                self.total
+            }
+        }
+
+        #[ego::reactor(name = $reactor_name, audience = $audience)]
+        impl $reactor {
+            #[on($kind)]
+            fn on_one(&self, event: &$event) {
+                let _ = event;
+            }
+        }
+    };
+}
+
+/// A view.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Totals {
+    /// How much.
+    pub total: u64,
+}
+
+/// A reactor.
+#[derive(Default)]
+pub struct Reactor;
+
+fn everything(_: &CounterEvent) -> [&'static str; 2] {
+    ["all", "every"]
+}
+
+reads! {
+    Totals as "by_macro.totals", version 2, mode async, Counter => CounterEvent, Tally<Apple> => CounterEvent, key everything,
+    dyn crate::Limit, ego::model::Delivery, ego::message::Metadata, ego::model::Fold, ego::model::Fold::Keep, total: u64,
+    Reactor as "by_macro.reactor" for observer
+}

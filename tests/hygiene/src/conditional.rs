@@ -193,3 +193,115 @@ impl OldState {
     #[deprecated]
     fn apply(&mut self, _: &OldChange) {}
 }
+
+/// A view.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[must_use]
+#[non_exhaustive]
+pub struct View {
+    /// How many.
+    pub many: u64,
+}
+
+/// The block has docs.
+#[ego::projection(name = "conditional.view", mode = inline)]
+#[allow(clippy::missing_const_for_fn, reason = "attributes of the block stay")]
+#[cfg_attr(feature = "absent", absent)]
+impl View {
+    /// A constant between the methods.
+    pub const LIMIT: u64 = 10;
+
+    #[cfg(feature = "absent")]
+    #[on(Missing)]
+    fn never(&mut self, event: &Gone, missing: &Missing) -> Missing {
+        missing(event)
+    }
+
+    #[cfg(feature = "absent")]
+    #[on(State)]
+    fn state(&mut self, event: &Missing) {
+        missing(event)
+    }
+
+    /// Counts.
+    ///
+    /// # Errors
+    /// When it is too many.
+    #[cfg(not(feature = "absent"))]
+    #[on(State)]
+    #[inline]
+    #[track_caller]
+    #[allow(clippy::needless_return, reason = "attributes of the method stay")]
+    pub fn state(
+        &mut self,
+        #[allow(unused_variables, reason = "attributes of a parameter stay")] event: &Change,
+    ) -> Result<(), String> {
+        #[expect(deprecated, reason = "what is recorded stays readable")]
+        match event {
+            Change::Present { many } => self.many += many,
+            Change::Old | Change::Older(_) => {}
+        }
+        return if self.many > Self::LIMIT { Err(format!("{} is too many", self.many)) } else { Ok(()) };
+    }
+
+    #[cfg(feature = "absent")]
+    #[index]
+    fn missing(&self) -> Missing {
+        missing(self)
+    }
+
+    /// How many.
+    #[cfg(not(feature = "absent"))]
+    #[index]
+    #[must_use]
+    pub fn many(&self) -> u64 {
+        self.many
+    }
+}
+
+/// A block that is not.
+#[cfg(feature = "absent")]
+#[ego::projection(name = "conditional.absent")]
+impl View {
+    #[on(Missing)]
+    fn undo(&mut self, _: Missing) -> Missing {
+        missing()
+    }
+}
+
+/// A view that nobody should use.
+#[derive(Default, Serialize, Deserialize)]
+#[deprecated = "use `View`"]
+pub struct OldView;
+
+#[ego::projection(name = "conditional.old_view")]
+#[allow(deprecated, reason = "old clients are served")]
+impl OldView {
+    #[on(OldState)]
+    #[deprecated]
+    fn old(&mut self, _: &OldChange) {}
+    #[index]
+    #[deprecated]
+    fn none(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// A reactor that nobody should use.
+#[derive(Default)]
+#[deprecated]
+pub struct OldReactor;
+
+#[ego::reactor(name = "conditional.old_reactor")]
+#[allow(deprecated, reason = "old clients are served")]
+impl OldReactor {
+    #[on(OldState)]
+    #[deprecated]
+    fn old(&self, _: &OldChange) {}
+    #[cfg(feature = "absent")]
+    #[on(Missing)]
+    fn never(&self, event: &Gone) -> Missing {
+        missing(event)
+    }
+}

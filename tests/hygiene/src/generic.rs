@@ -194,3 +194,38 @@ impl<T: Amount> Log<T> {
 }
 
 ego::register!(Log);
+
+/// A view with parameters, of which one instance is stored.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct Filled<N: Amount, const MAX: usize> {
+    /// With how much.
+    pub by: N,
+}
+
+#[ego::projection(name = "generic.filled")]
+impl Filled<u64, 3> {
+    #[on(Wallet<Usd, u64, 3>)]
+    fn wallet(&mut self, event: &WalletEvent<u64, 3>, rounds: &dyn Rounds<u64>) {
+        let _ = rounds;
+        if let WalletEvent::Filled { by } = event {
+            self.by = *by;
+        }
+    }
+    #[on(Wallet<Eur, i8, 1>, key = |event| [event.name()])]
+    fn another(&mut self, _: &WalletEvent<i8, 1>) {}
+    #[index]
+    fn by(&self) -> u64 {
+        self.by
+    }
+}
+
+impl<N: Amount, const MAX: usize> WalletEvent<N, MAX> {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Filled { .. } => "filled",
+            Self::Noted(_) => "noted",
+            Self::Emptied => "emptied",
+        }
+    }
+}

@@ -30,9 +30,44 @@ mod private {
             self.0 = event.0;
         }
     }
+
+    #[derive(Default, Serialize, Deserialize)]
+    struct View(u64);
+
+    #[ego::projection(name = "hidden.private.view")]
+    impl View {
+        #[on(State)]
+        fn state(&mut self, Change::Counted(Counted(by)): &Change) {
+            self.0 += by;
+        }
+        #[index]
+        fn count(&self) -> u64 {
+            self.0
+        }
+    }
+
+    #[derive(Default)]
+    struct Reactor;
+
+    #[ego::reactor(name = "hidden.private.reactor")]
+    impl Reactor {
+        #[on(State)]
+        fn state(&self, _: &Change) {}
+    }
 }
 
 pub(crate) mod restricted {
+    #[derive(Default, Serialize, Deserialize)]
+    pub(crate) struct View(pub(super) u64);
+
+    #[ego::projection(name = "hidden.restricted.view", mode = live)]
+    impl View {
+        #[on(State)]
+        pub(in crate::hidden) fn state(&mut self, Change::Counted { by }: &Change) {
+            self.0 += by;
+        }
+    }
+
     use super::{Aggregate, Command, Deserialize, Event, Infallible, Serialize};
 
     #[derive(Event, Serialize, Deserialize)]
@@ -87,6 +122,14 @@ pub fn in_a_function() -> &'static str {
                 Change::Counted => {}
             }
         }
+    }
+
+    #[derive(Default, Serialize, Deserialize)]
+    struct View;
+    #[ego::projection(name = "hidden.function.view")]
+    impl View {
+        #[on(State)]
+        fn state(&mut self, _: &Change) {}
     }
     State::KIND
 }

@@ -195,3 +195,70 @@ impl<C: Currency> Purse<C> {
 }
 
 ::ego::register!(Purse<Eur>);
+
+/// A view of accounts and, by a key, of purses.
+#[derive(::core::default::Default, ::core::fmt::Debug, ::core::cmp::PartialEq, ::serde::Serialize, ::serde::Deserialize)]
+pub struct View {
+    /// Whose it is.
+    pub owner: ::std::string::String,
+    /// How much it holds.
+    pub cents: u64,
+}
+
+#[::ego::projection(name = "no_prelude.view", version = 2, mode = async)]
+impl View {
+    #[on(Account)]
+    async fn account(
+        &mut self,
+        event: &AccountEvent,
+        limit: &dyn crate::Limit,
+        delivery: &::ego::model::Delivery,
+        meta: &::ego::message::Metadata,
+    ) -> ::core::result::Result<::ego::model::Fold, ::std::string::String> {
+        ::core::future::ready(()).await;
+        match event {
+            AccountEvent::Opened { owner } => ::core::clone::Clone::clone_from(&mut self.owner, owner),
+            AccountEvent::Deposited(deposited) => self.cents += deposited.cents % limit.most(),
+            AccountEvent::Closed => return ::core::result::Result::Ok(::ego::model::Fold::Remove),
+        }
+        if delivery.time() == meta.time {
+            ::core::result::Result::Ok(::ego::model::Fold::Keep)
+        } else {
+            ::core::result::Result::Err(::std::string::ToString::to_string("another time"))
+        }
+    }
+    #[on(Purse<Eur>, key = |event, delivery| (event.is_filled()).then(|| delivery.id()))]
+    fn purse(&mut self, _: &PurseEvent) {}
+    #[index]
+    fn owner(&self) -> &str {
+        &self.owner
+    }
+    #[index]
+    fn cents(&self) -> ::core::option::Option<(u64, bool)> {
+        ::core::option::Option::Some((self.cents, true))
+    }
+}
+
+impl PurseEvent {
+    fn is_filled(&self) -> bool {
+        match self {
+            Self::Filled(_) => true,
+            Self::Emptied(_) => false,
+        }
+    }
+}
+
+/// A reactor.
+#[derive(::core::default::Default)]
+pub struct Reactor;
+
+#[::ego::reactor(name = "no_prelude.reactor", audience = observer)]
+impl Reactor {
+    #[on(Account)]
+    async fn account(&self, _: &AccountEvent, limit: &dyn crate::Limit) -> ::core::result::Result<(), ::std::string::String> {
+        ::core::future::ready(()).await;
+        if limit.most() > 0 { ::core::result::Result::Ok(()) } else { ::core::result::Result::Err(::std::string::String::new()) }
+    }
+    #[on(Purse<Eur>)]
+    fn purse(&self, _: &PurseEvent) {}
+}

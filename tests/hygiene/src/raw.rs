@@ -133,3 +133,46 @@ impl<r#impl: r#trait> r#priv<r#impl> {
 }
 
 ego::register!(r#priv<r#virtual>);
+
+/// A view.
+#[derive(Default, Serialize, Deserialize)]
+pub struct r#impl {
+    /// A raw field.
+    pub r#const: u64,
+}
+
+fn r#final(r#in: &r#union) -> Option<String> {
+    let r#union::r#abstract(r#loop { r#in: r#as }) = r#in;
+    (*r#as > 0).then(|| r#as.to_string())
+}
+
+#[ego::projection(r#name = "raw.view", r#mode = r#async, r#version = 3)]
+impl r#impl {
+    #[on(r#struct)]
+    fn r#fn(&mut self, r#in: &r#enum, r#where: &r#dyn) {
+        let _ = r#where;
+        if let r#enum::r#fn { r#type } = r#in {
+            self.r#const += r#type;
+        }
+    }
+    #[on(r#priv<r#virtual>, key = r#final)]
+    async fn r#async(&mut self, _: &r#union) {}
+    /// A raw index.
+    #[must_use]
+    #[index]
+    pub fn r#type(&self) -> u64 {
+        self.r#const
+    }
+}
+
+/// A reactor.
+#[derive(Default)]
+pub struct r#static;
+
+#[ego::reactor(name = "raw.reactor", audience = r#group)]
+impl r#static {
+    #[on(r#struct)]
+    fn r#match(&self, _: &r#enum, r#where: &r#dyn) {
+        let _ = r#where;
+    }
+}

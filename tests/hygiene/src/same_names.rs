@@ -139,3 +139,66 @@ impl<Event: Send + Sync + Default + 'static, const A: usize> Registers<Event, A>
 }
 
 ego::register!(Registers<u8, 1>);
+
+/// A view.
+#[derive(Default, Serialize, Deserialize)]
+pub struct Projection {
+    /// Named as a local variable.
+    pub view: u64,
+}
+
+fn key(event: &Payloads) -> String {
+    let Payloads::Form(PARTS(by)) = event;
+    by.to_string()
+}
+
+#[ego::projection(name = "same_names.view")]
+impl Projection {
+    #[on(Aggregates)]
+    fn on(&mut self, delivery: &Events, event: &ego::model::Delivery) -> Result<(), String> {
+        let _ = event.id();
+        if let Events::Events(PARTS(values)) = delivery {
+            self.view += values;
+        }
+        Ok(())
+    }
+    #[on(Registers<u8, 1>, key = key)]
+    async fn keys(&mut self, _: &Payloads) {
+        self.indexed();
+    }
+    #[index]
+    fn values(&self) -> u64 {
+        self.view
+    }
+    #[index]
+    fn all(&self) -> Option<bool> {
+        None
+    }
+
+    /// Helpers with the names of the traits' methods and constants.
+    pub fn indexed(&mut self) {
+        self.view = Self::NAME;
+    }
+
+    /// Another.
+    pub const NAME: u64 = 1;
+    /// Another.
+    pub const INDEXES: u64 = 2;
+    /// Another.
+    pub const SOURCES: u64 = 3;
+}
+
+/// A reactor.
+#[derive(Default)]
+pub struct Reactor;
+
+#[ego::reactor(name = "same_names.reactor")]
+impl Reactor {
+    #[on(Aggregates)]
+    fn react(&self, delivery: &Events) {
+        let _ = delivery;
+    }
+
+    /// A helper with the name of a constant.
+    pub const NAME: u64 = 1;
+}

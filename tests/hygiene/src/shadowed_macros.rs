@@ -111,3 +111,57 @@ impl<const MAX: u64> Purse<MAX> {
 }
 
 ::ego::register!(Purse<7>);
+
+/// A view of accounts and, by a key, of purses.
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+pub struct View {
+    /// How much it holds.
+    pub cents: u64,
+}
+
+fn emptied(event: &PurseEvent) -> Vec<String> {
+    let PurseEvent::Filled(by) = event;
+    Vec::from([ToString::to_string(&by.0)])
+}
+
+#[ego::projection(name = "shadowed_macros.view", version = 2)]
+impl View {
+    #[on(Account)]
+    async fn account(
+        &mut self,
+        event: &AccountEvent,
+        limit: &dyn crate::Limit,
+        delivery: &ego::model::Delivery,
+        meta: &ego::message::Metadata,
+    ) -> Result<ego::model::Fold, String> {
+        std::future::ready(()).await;
+        if let AccountEvent::Deposited(by) = event {
+            self.cents += by.0.min(limit.most());
+        }
+        if delivery.time() == meta.time { Ok(ego::model::Fold::Keep) } else { Err(ToString::to_string("another time")) }
+    }
+    #[on(Purse<7>, key = emptied)]
+    fn purse(&mut self, event: &PurseEvent) {
+        let PurseEvent::Filled(by) = event;
+        self.cents = by.0;
+    }
+    #[index]
+    fn cents(&self) -> u64 {
+        self.cents
+    }
+}
+
+/// A reactor.
+#[derive(Default)]
+pub struct Reactor;
+
+#[ego::reactor(name = "shadowed_macros.reactor", audience = ephemeral)]
+impl Reactor {
+    #[on(Account)]
+    async fn account(&self, _: &AccountEvent, limit: &dyn crate::Limit) -> Result<(), String> {
+        std::future::ready(()).await;
+        if limit.most() > 0 { Ok(()) } else { Err(ToString::to_string("no limit")) }
+    }
+    #[on(Purse<7>)]
+    fn purse(&self, _: &PurseEvent) {}
+}

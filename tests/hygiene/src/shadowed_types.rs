@@ -9,10 +9,12 @@ macro_rules! shadows {
 }
 shadows! {
     struct String Vec Box Rc Arc Infallible PhantomData TypeId Formatter;
-    struct Location Entry Stored EventSchema AnyCodec CodecError DecodeError AggregateDescriptor HandlersDescriptor CommandDescriptor TypeRef;
-    enum Option Result Some Ok Err None Ordering;
+    struct Location Entry Stored EventSchema AnyCodec CodecError DecodeError AggregateDescriptor HandlersDescriptor CommandDescriptor TypeRef
+        Delivery Metadata Keys Failure Source ProjectionDescriptor ReactorDescriptor ReactorSource IndexValue;
+    enum Option Result Some Ok Err None Ordering Fold Mode Audience;
     trait From Into Send Sync Sized Copy Drop Fn FnOnce Default Clone Iterator IntoIterator Future AsRef ToOwned ToString PartialEq;
-    trait Serialize Deserialize DeserializeOwned Aggregate Event Command Handles Apply Appliers AppliedAs PartOf Outcome Registers Form Storable;
+    trait Serialize Deserialize DeserializeOwned Aggregate Event Command Handles Apply Appliers AppliedAs PartOf Outcome Registers Form Storable
+        Projection On Sources Reacts ReactorSources FoldOutput ReactOutput IndexOutput IntoKeys Indexable EventOf KeyOf;
 }
 
 /// What can happen to an account.
@@ -116,3 +118,65 @@ impl<const MAX: u64> Purse<MAX> {
 }
 
 ::ego::register!(Purse<7>);
+
+/// A view of accounts and, by a key, of purses.
+#[derive(Default, ::serde::Serialize, ::serde::Deserialize)]
+pub struct View {
+    /// How much it holds.
+    pub cents: u64,
+}
+
+fn emptied(event: &PurseEvent) -> ::std::vec::Vec<::std::string::String> {
+    let PurseEvent::Filled(by) = event;
+    ::std::vec![::std::string::ToString::to_string(&by.0)]
+}
+
+#[::ego::projection(name = "shadowed_types.view", version = 2)]
+impl View {
+    #[on(Account)]
+    async fn account(
+        &mut self,
+        event: &AccountEvent,
+        limit: &dyn crate::Limit,
+        delivery: &::ego::model::Delivery,
+        meta: &::ego::message::Metadata,
+    ) -> ::core::result::Result<::ego::model::Fold, ::std::string::String> {
+        ::core::future::ready(()).await;
+        if let AccountEvent::Deposited(by) = event {
+            self.cents += by.0.min(limit.most());
+        }
+        if delivery.time() == meta.time {
+            ::core::result::Result::Ok(::ego::model::Fold::Keep)
+        } else {
+            ::core::result::Result::Err(::std::string::ToString::to_string("another time"))
+        }
+    }
+    #[on(Purse<7>, key = emptied)]
+    fn purse(&mut self, event: &PurseEvent) {
+        let PurseEvent::Filled(by) = event;
+        self.cents = by.0;
+    }
+    #[index]
+    fn cents(&self) -> u64 {
+        self.cents
+    }
+}
+
+/// A reactor.
+#[derive(Default)]
+pub struct Reactor;
+
+#[::ego::reactor(name = "shadowed_types.reactor", audience = ephemeral)]
+impl Reactor {
+    #[on(Account)]
+    async fn account(&self, _: &AccountEvent, limit: &dyn crate::Limit) -> ::core::result::Result<(), ::std::string::String> {
+        ::core::future::ready(()).await;
+        if limit.most() > 0 {
+            ::core::result::Result::Ok(())
+        } else {
+            ::core::result::Result::Err(::std::string::ToString::to_string("no limit"))
+        }
+    }
+    #[on(Purse<7>)]
+    fn purse(&self, _: &PurseEvent) {}
+}

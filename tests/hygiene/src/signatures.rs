@@ -116,3 +116,65 @@ impl Here {
         Ok(engine.active_aggregates() + self.notes.len())
     }
 }
+
+/// A view.
+#[derive(Default, Serialize, Deserialize)]
+pub struct Notes {
+    /// What was noted, each with where from.
+    pub notes: Vec<String>,
+}
+
+type There = Notes;
+type About = ego::model::Delivery;
+
+#[ego::projection(name = "signatures.notes")]
+impl There {
+    #[on(Here, key = Self::first)]
+    #[rustfmt::skip]
+    async fn noted(
+        &mut self,
+        Change::Noted { text }: &Kept,
+        first: &dyn crate::Limit,
+        second: &crate::UpTo,
+        delivery: &ego::model::Delivery,
+        third: &(u8, String),
+        fourth: &[u64],
+        fifth: &str,
+        ego::message::Metadata { time, .. }: &ego::message::Metadata,
+        sixth: &(dyn Fn(u64) -> u64 + Send + Sync),
+    ) -> Recorded<ego::model::Fold> {
+        let later: std::pin::Pin<Box<dyn Future<Output = u64> + Send>> = Box::pin(async { sixth(1) });
+        let sum = first.most() + second.0 + u64::from(third.0) + fourth.iter().sum::<u64>() + later.await;
+        self.notes.push(format!("{text} {sum} {fifth} {} {time}", delivery.id()));
+        Ok(ego::model::Fold::Keep)
+    }
+
+    fn first(Change::Noted { text }: &Kept, delivery: &About) -> Vec<Option<String>> {
+        vec![Some(text.clone().into_owned()), None, Some(delivery.id().to_owned())]
+    }
+
+    #[index]
+    fn longest(&self) -> Option<&str> {
+        self.notes.iter().map(String::as_str).max_by_key(|note| note.len())
+    }
+    #[index]
+    fn lengths(&self) -> Vec<(u64, &'_ str)> {
+        self.notes.iter().map(|note| (note.len() as u64, &**note)).collect()
+    }
+}
+
+/// A reactor.
+#[derive(Default)]
+pub enum Reactor {
+    /// The only one.
+    #[default]
+    Only,
+}
+
+#[ego::reactor(name = "signatures.reactor")]
+impl Reactor {
+    #[on(Survey)]
+    fn noted(&self, _: &Change, limit: &Service) -> Recorded<(), Box<str>> {
+        if limit.most() > 0 { Ok(()) } else { Err("no limit".into()) }
+    }
+}

@@ -2,8 +2,8 @@
 //! a plain method, not async · `&mut self` · one event, by reference · returns nothing · a match names every event · no event twice.
 
 use super::super::model::Applier;
-use super::signature;
 use crate::ctxt::Ctxt;
+use crate::signature;
 use crate::ty::{same, show, ungroup};
 use syn::visit::{self, Visit};
 use syn::{Expr, ExprMatch, Ident, Pat, ReceiverKind, ReturnType, Type, TypeReference};

@@ -2,8 +2,8 @@
 //! a plain method · `&self` · a command first · then the context and services, by shared reference · a nameable `Result` is returned.
 
 use super::super::model::{Extra, Handler, is_context};
-use super::signature;
 use crate::ctxt::Ctxt;
+use crate::signature;
 use crate::ty::{show, ungroup};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};

@@ -1,7 +1,6 @@
 //! `Apply` for each applier, and `Appliers` for all of them together.
 
 use super::super::model::{Applier, Block};
-use super::method_name;
 use crate::hygiene::{at, code, krate_at};
 use crate::ty::{same, show};
 use proc_macro2::TokenStream;
@@ -25,7 +24,7 @@ use syn::spanned::Spanned;
 /// The block does not see the variants, so the form of the appliers is found through the types that they take.
 pub(super) fn appliers(block: &Block<'_>) -> TokenStream {
     let applies = block.appliers.iter().filter_map(|applier| {
-        let name = method_name(&applier.method);
+        let name = applier.method.call_name();
         Some(apply(block, applier, applier.event?, &code!(Self::#name(self, event))))
     });
     let applies: Vec<_> = applies.collect();

@@ -1,7 +1,6 @@
 //! `Handles` for each command.
 
 use super::super::model::{Block, Extra, Handler, is_context};
-use super::method_name;
 use crate::hygiene::{at, code, krate_at};
 use crate::ty::same;
 use proc_macro2::TokenStream;
@@ -20,9 +19,9 @@ use syn::{Type, TypeImplTrait, TypeReference};
 /// }
 /// ```
 pub(super) fn handles(block: &Block<'_>, handler: &Handler<'_>) -> TokenStream {
-    let (Some(command), Some(output)) = (&handler.command, handler.output()) else { return TokenStream::new() };
+    let (Some(command), Some(output)) = (&handler.command, handler.method.output()) else { return TokenStream::new() };
     let krate = &block.krate;
-    let name = method_name(&handler.method);
+    let name = handler.method.call_name();
     let argument = if command.reference.is_some() { code!(&command) } else { code!(command) };
     let context = if handler.extras.is_empty() { code!(_) } else { code!(context) };
     let extras = handler.extras.iter().map(|(_, extra)| match extra {
@@ -49,7 +48,7 @@ pub(super) fn stubs(block: &Block<'_>) -> TokenStream {
             continue;
         }
         seen.push(command.ty);
-        let output = match handler.output() {
+        let output = match handler.method.output() {
             Some(output) if is_owned(output) => code!(#output),
             _ => code!(::core::result::Result<(), ::core::convert::Infallible>),
         };

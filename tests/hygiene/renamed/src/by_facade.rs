@@ -116,3 +116,45 @@ impl<const MAX: u64> Purse<MAX> {
 }
 
 facade::es::register!(Purse<7>);
+
+/// A view.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct View {
+    /// How much it holds.
+    pub cents: u64,
+}
+
+#[facade::es::projection(crate = ::facade::es, name = "renamed.facade.view")]
+impl View {
+    #[es::on(Account)]
+    async fn account(&mut self, event: &Change, limit: &Limit, delivery: &facade::es::model::Delivery) {
+        std::future::ready(()).await;
+        let _ = delivery.id();
+        if let Change::Deposited(by) = event {
+            self.cents += by.0.min(limit.0);
+        }
+    }
+    #[on(Purse<7>, key = |event: &Filling| event.key())]
+    fn purse(&mut self, _: &Filling) {}
+    #[es::index]
+    fn cents(&self) -> u64 {
+        self.cents
+    }
+}
+
+impl Filling {
+    fn key(&self) -> String {
+        let Self::Filled(by) = self;
+        by.0.to_string()
+    }
+}
+
+/// A reactor.
+#[derive(Default)]
+pub struct Reactor;
+
+#[facade::es::reactor(name = "renamed.facade.reactor", crate = ::facade::es)]
+impl Reactor {
+    #[on(Account)]
+    fn account(&self, _: &Change, _: &Limit) {}
+}

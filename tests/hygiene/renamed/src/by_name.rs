@@ -116,3 +116,45 @@ impl<const MAX: u64> Purse<MAX> {
 }
 
 my_ego::register!(Purse<7>);
+
+/// A view.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct View {
+    /// How much it holds.
+    pub cents: u64,
+}
+
+#[my_ego::projection(crate = my_ego, name = "renamed.name.view")]
+impl View {
+    #[my_ego::on(Account)]
+    async fn account(&mut self, event: &Change, limit: &Limit, delivery: &my_ego::model::Delivery) {
+        std::future::ready(()).await;
+        let _ = delivery.id();
+        if let Change::Deposited(by) = event {
+            self.cents += by.0.min(limit.0);
+        }
+    }
+    #[on(Purse<7>, key = |event: &Filling| event.key())]
+    fn purse(&mut self, _: &Filling) {}
+    #[my_ego::index]
+    fn cents(&self) -> u64 {
+        self.cents
+    }
+}
+
+impl Filling {
+    fn key(&self) -> String {
+        let Self::Filled(by) = self;
+        by.0.to_string()
+    }
+}
+
+/// A reactor.
+#[derive(Default)]
+pub struct Reactor;
+
+#[my_ego::reactor(name = "renamed.name.reactor", crate = my_ego)]
+impl Reactor {
+    #[on(Account)]
+    fn account(&self, _: &Change, _: &Limit) {}
+}

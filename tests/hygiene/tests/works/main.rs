@@ -4,6 +4,7 @@
 
 mod forms;
 mod names;
+mod readers;
 mod shadows;
 mod story;
 

@@ -336,7 +336,7 @@ async fn what_is_wrong_with_reactors_is_said_at_the_start_all_at_once() {
         |problem| matches!(problem, StartProblem::DuplicateReactor { name: "group", first, second } if first.location != second.location),
     );
     said(|problem| matches!(problem, StartProblem::NoNode { name: "observer" }));
-    said(|problem| matches!(problem, StartProblem::FollowsNothing { follows, .. } if follows == "unregistered"));
+    said(|problem| matches!(problem, StartProblem::UnknownSource { aggregate, .. } if aggregate.contains("Unregistered")));
     said(|problem| matches!(problem, StartProblem::MissingService { service, .. } if service.contains("Mail")));
     said(|problem| matches!(problem, StartProblem::ConsumerName { name, .. } if name == "wrong@all"));
     assert_eq!(problems.len(), 6, "{problems:?}");

@@ -1,0 +1,57 @@
+//! What is wrong with the projections that are linked in.
+
+use super::descriptor::ProjectionDescriptor;
+use crate::engine::{Party, StartProblem};
+use crate::message::StreamId;
+use crate::model::{Mode, Services};
+use std::any::TypeId;
+
+impl ProjectionDescriptor {
+    /// In the order of their names and of the source, each once.
+    pub(crate) fn linked() -> Vec<&'static Self> {
+        let mut all: Vec<_> = inventory::iter::<Self>.into_iter().collect();
+        all.sort_by_key(|one| (one.name, one.location));
+        all.dedup_by_key(|one| one.projection.id());
+        all
+    }
+
+    /// Everything that is wrong with them against each other, the aggregates and the services.
+    pub(crate) fn problems(all: &[&'static Self], services: &Services, registered: impl Fn(TypeId) -> bool) -> Vec<StartProblem> {
+        let mut problems = Vec::new();
+        for (index, one) in all.iter().enumerate() {
+            if let Some(first) = all[..index].iter().find(|first| first.name == one.name) {
+                problems.push(StartProblem::DuplicateProjection { name: one.name, first: first.party(), second: one.party() });
+            }
+            let invalid = |reason: String| StartProblem::InvalidProjection { projection: one.party(), reason };
+            problems.extend(StreamId::check_kind(one.name).err().map(|reason| invalid(reason.to_string())));
+            problems.extend(one.own_problem().map(|reason| invalid(reason.to_owned())));
+            for source in (one.sources)() {
+                if !registered(source.aggregate.id()) {
+                    let reader = one.party();
+                    problems.push(StartProblem::UnknownSource { reader, aggregate: source.aggregate.name() });
+                }
+                for service in source.services.iter().filter(|service| !services.contains(service.id())) {
+                    let handler = Party { name: one.projection.name(), location: source.location };
+                    problems.push(StartProblem::MissingService { service: service.name(), kind: one.name, handler });
+                }
+            }
+        }
+        problems
+    }
+
+    /// The macro refuses these; what is written by hand is looked at here.
+    fn own_problem(&self) -> Option<&'static str> {
+        let sources = (self.sources)();
+        let doubled = |kind: &str| sources.iter().filter(|source| source.kind == kind).count() > 1;
+        let own_keys = sources.iter().any(|source| !source.by_id);
+        match self.mode {
+            _ if self.version == 0 => Some("versions start at 1"),
+            _ if sources.is_empty() => Some("it follows nothing"),
+            _ if sources.iter().any(|source| doubled(source.kind)) => Some("it follows one kind twice"),
+            Mode::Inline if sources.len() > 1 => Some("an inline projection follows one kind"),
+            Mode::Inline | Mode::Live if own_keys => Some("an inline or live view is keyed by the aggregate's id"),
+            Mode::Live if !self.indexes.is_empty() => Some("a live view is kept nowhere, so it has no index"),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! A projection in an engine: what those who fold its views share with those who read them.
+
+use super::error::ViewError;
+use super::follow::Folder;
+use super::ops::Desk;
+use super::options::ProjectionOptions;
+use super::record::Record;
+use super::source::Sources;
+use super::table::{Generation, Tables};
+use super::view::Wait;
+use super::views::{Listed, Query};
+use crate::consumer::{Consumer, ConsumerKind, Control, State, Wanted};
+use crate::engine::Shared;
+use crate::message::{Name, Position};
+use crate::model::Mode;
+use crate::store::{Page, Store, StoreError};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use parking_lot::RwLock;
+use std::any::Any;
+use std::sync::Arc;
+
+/// An inline or async projection of an engine.
+pub(crate) struct Projected<P: Sources> {
+    pub(super) shared: Arc<Shared>,
+    pub(super) control: Arc<Control>,
+    pub(super) options: ProjectionOptions,
+    /// Changed by whoever folds it, after it was made durable.
+    record: RwLock<Record>,
+    /// Up to where the generation that is being built was folded.
+    built: RwLock<Option<Position>>,
+    pub(super) ops: Desk,
+    folds: std::marker::PhantomData<fn() -> P>,
+}
+
+/// Any of them.
+pub(crate) trait AnyProjection: Any + Send + Sync {
+    /// Whoever folds it beside the aggregates, if it is folded there.
+    fn consumer(self: Arc<Self>) -> Option<Arc<dyn Consumer>>;
+
+    fn desk(&self) -> &Desk;
+
+    /// Where its dead letters stand; `None` while nothing can be read.
+    fn dead(&self) -> Option<Name>;
+
+    /// The version of the views that are kept, if it is another than this program's.
+    fn other_version(&self) -> Option<u32>;
+
+    fn mode(&self) -> Mode;
+
+    /// How far the rebuild is, if there is one.
+    fn rebuilding(&self) -> Option<Option<Position>>;
+
+    fn control(&self) -> &Arc<Control>;
+
+    /// A view, for those who know no types.
+    fn view_json(self: Arc<Self>, key: String, wait: Wait) -> BoxFuture<'static, Result<Option<serde_json::Value>, ViewError>>;
+
+    /// A page of views, for those who know no types.
+    fn page_json(self: Arc<Self>, query: Query) -> BoxFuture<'static, Listed<serde_json::Value>>;
+}
+
+impl<P: Sources> Projected<P> {
+    /// The projection as it is kept; a new one begins with its first generation.
+    pub(crate) async fn open(shared: &Arc<Shared>, options: ProjectionOptions) -> Result<Arc<Self>, StoreError> {
+        let record = match Record::load(&shared.store, P::NAME).await? {
+            Some(record) => record,
+            None => Record::first(P::VERSION),
+        };
+        let control = Control::new(ConsumerKind::Projection, P::NAME, Arc::clone(&shared.clock));
+        if options.paused {
+            control.tell(Wanted::Pause);
+            control.say(State::Paused);
+        }
+        let projected = Self {
+            shared: Arc::clone(shared),
+            control,
+            options,
+            record: RwLock::new(record),
+            built: RwLock::default(),
+            ops: Desk::default(),
+            folds: std::marker::PhantomData,
+        };
+        if let Some(generation) = projected.readable() {
+            let consumer = projected.tables(generation).consumer;
+            let finished = shared.store.load_checkpoint(&consumer).await?;
+            if finished.is_none() && P::MODE == Mode::Async {
+                // From here on, retention keeps what it has not folded, also while it is paused.
+                shared.store.save_checkpoint(&consumer, None).await?;
+            }
+            projected.control.reached(finished, 0);
+        }
+        Ok(Arc::new(projected))
+    }
+
+    pub(super) fn record(&self) -> Record {
+        *self.record.read()
+    }
+
+    pub(super) fn set_record(&self, record: Record) {
+        *self.record.write() = record;
+    }
+
+    /// How far the generation is that is being built, if one is.
+    pub(super) fn building(&self) -> Option<Option<Position>> {
+        self.record().building.map(|_| *self.built.read())
+    }
+
+    pub(super) fn built(&self, position: Option<Position>) {
+        *self.built.write() = position;
+    }
+
+    /// The generation whose views can be read; `None` while views of this version are being built.
+    pub(super) fn readable(&self) -> Option<Generation> {
+        self.record().live.filter(|built| built.version == P::VERSION).map(|built| built.generation)
+    }
+
+    pub(super) fn tables(&self, generation: Generation) -> Tables {
+        Tables::new(P::NAME, generation)
+    }
+}
+
+impl<P: Sources> AnyProjection for Projected<P> {
+    fn consumer(self: Arc<Self>) -> Option<Arc<dyn Consumer>> {
+        match P::MODE {
+            Mode::Async => Some(Arc::new(Folder(self))),
+            Mode::Inline | Mode::Live => None,
+        }
+    }
+
+    fn desk(&self) -> &Desk {
+        &self.ops
+    }
+
+    fn dead(&self) -> Option<Name> {
+        self.readable().map(|generation| self.tables(generation).dead)
+    }
+
+    fn other_version(&self) -> Option<u32> {
+        self.record().live.map(|built| built.version).filter(|version| *version != P::VERSION)
+    }
+
+    fn mode(&self) -> Mode {
+        P::MODE
+    }
+
+    fn rebuilding(&self) -> Option<Option<Position>> {
+        self.building()
+    }
+
+    fn control(&self) -> &Arc<Control> {
+        &self.control
+    }
+
+    fn view_json(self: Arc<Self>, key: String, wait: Wait) -> BoxFuture<'static, Result<Option<serde_json::Value>, ViewError>> {
+        async move {
+            let view = self.view(&key, wait).await?;
+            view.map(|view| json(&key, &view)).transpose()
+        }
+        .boxed()
+    }
+
+    fn page_json(self: Arc<Self>, query: Query) -> BoxFuture<'static, Listed<serde_json::Value>> {
+        async move {
+            let Page { items, next } = self.page(&query).await?;
+            let items = items.into_iter().map(|(key, view)| json(&key, &view).map(|json| (key, json)));
+            Ok(Page { items: items.collect::<Result<_, _>>()?, next })
+        }
+        .boxed()
+    }
+}
+
+fn json<P: Sources>(key: &str, view: &P) -> Result<serde_json::Value, ViewError> {
+    serde_json::to_value(view).map_err(|error| ViewError::Unreadable {
+        projection: P::NAME,
+        key: key.to_owned(),
+        reason: error.to_string(),
+    })
+}

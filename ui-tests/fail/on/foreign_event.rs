@@ -1,0 +1,45 @@
+use ego::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Event, Serialize, Deserialize)]
+enum AccountEvent {
+    Deposited { amount: u64 },
+}
+
+#[derive(Aggregate, Default)]
+#[aggregate(name = "account", event = AccountEvent)]
+struct Account;
+
+#[ego::handlers]
+impl Account {
+    #[apply]
+    fn apply(&mut self, _: &AccountEvent) {}
+}
+
+#[derive(Event, Serialize, Deserialize)]
+enum CardEvent {
+    Issued { account: String },
+}
+
+#[derive(Aggregate, Default)]
+#[aggregate(name = "card", event = CardEvent)]
+struct Card;
+
+#[ego::handlers]
+impl Card {
+    #[apply]
+    fn apply(&mut self, _: &CardEvent) {}
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Balance {
+    amount: u64,
+}
+
+#[ego::projection(name = "balances")]
+impl Balance {
+    #[on(Account)]
+    fn account(&mut self, _: &CardEvent) {}
+}
+
+fn main() {}

@@ -1,0 +1,50 @@
+use ego::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Event, Serialize, Deserialize)]
+enum AccountEvent {
+    Deposited { amount: u64 },
+}
+
+#[derive(Aggregate, Default)]
+#[aggregate(name = "account", event = AccountEvent)]
+struct Account;
+
+#[ego::handlers]
+impl Account {
+    #[apply]
+    fn apply(&mut self, _: &AccountEvent) {}
+}
+
+#[derive(Event, Serialize, Deserialize)]
+enum CardEvent {
+    Issued { account: String },
+}
+
+#[derive(Aggregate, Default)]
+#[aggregate(name = "card", event = CardEvent)]
+struct Card;
+
+#[ego::handlers]
+impl Card {
+    #[apply]
+    fn apply(&mut self, _: &CardEvent) {}
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Balance {
+    amount: u64,
+}
+
+fn of(event: &CardEvent) -> &str {
+    let CardEvent::Issued { account } = event;
+    account
+}
+
+#[ego::projection(name = "balances")]
+impl Balance {
+    #[on(Account, key = of)]
+    fn account(&mut self, _: &AccountEvent) {}
+}
+
+fn main() {}

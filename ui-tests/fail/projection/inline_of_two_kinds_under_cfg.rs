@@ -1,0 +1,56 @@
+use ego::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Event, Serialize, Deserialize)]
+enum AccountEvent {
+    Deposited { amount: u64 },
+}
+
+#[derive(Aggregate, Default)]
+#[aggregate(name = "account", event = AccountEvent)]
+struct Account;
+
+#[ego::handlers]
+impl Account {
+    #[apply]
+    fn apply(&mut self, _: &AccountEvent) {}
+}
+
+#[derive(Event, Serialize, Deserialize)]
+enum CardEvent {
+    Issued { account: String },
+}
+
+#[derive(Aggregate, Default)]
+#[aggregate(name = "card", event = CardEvent)]
+struct Card;
+
+#[ego::handlers]
+impl Card {
+    #[apply]
+    fn apply(&mut self, _: &CardEvent) {}
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Balance {
+    amount: u64,
+}
+
+#[ego::projection(name = "balances", mode = inline)]
+impl Balance {
+    #[on(Account)]
+    fn account(&mut self, event: &AccountEvent) {
+        let AccountEvent::Deposited { amount } = event;
+        self.amount += amount;
+    }
+
+    #[cfg(any())]
+    #[on(Gone)]
+    fn gone(&mut self, _: &GoneEvent) {}
+
+    #[cfg(not(any()))]
+    #[on(Card)]
+    fn card(&mut self, _: &CardEvent) {}
+}
+
+fn main() {}

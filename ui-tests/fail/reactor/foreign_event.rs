@@ -1,0 +1,43 @@
+use ego::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Event, Serialize, Deserialize)]
+enum AccountEvent {
+    Deposited { amount: u64 },
+}
+
+#[derive(Aggregate, Default)]
+#[aggregate(name = "account", event = AccountEvent)]
+struct Account;
+
+#[ego::handlers]
+impl Account {
+    #[apply]
+    fn apply(&mut self, _: &AccountEvent) {}
+}
+
+#[derive(Event, Serialize, Deserialize)]
+enum CardEvent {
+    Issued { account: String },
+}
+
+#[derive(Aggregate, Default)]
+#[aggregate(name = "card", event = CardEvent)]
+struct Card;
+
+#[ego::handlers]
+impl Card {
+    #[apply]
+    fn apply(&mut self, _: &CardEvent) {}
+}
+
+#[derive(Default)]
+struct Greeter;
+
+#[ego::reactor(name = "greeter")]
+impl Greeter {
+    #[on(Account)]
+    fn account(&self, _: &CardEvent) {}
+}
+
+fn main() {}
