@@ -8,5 +8,6 @@ mod files;
 mod publishers;
 mod reactors;
 mod rigged;
+mod subscriptions;
 mod support;
 mod waiting;

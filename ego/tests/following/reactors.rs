@@ -35,9 +35,6 @@ macro_rules! notes {
             }
         }
         impl $name {
-            fn failing(fails: impl Fn(&Delivery) -> Result<(), Failure> + Send + Sync + 'static) -> Self {
-                Self { seen: Seen::default(), fails: Arc::new(fails) }
-            }
             fn note(&self, delivery: &Delivery) -> Result<(), Failure> {
                 (self.fails)(delivery)?;
                 self.seen.lock().unwrap().push((delivery.token().to_string(), delivery.attempt()));
@@ -65,6 +62,12 @@ macro_rules! notes {
             ];
         }
     };
+}
+
+impl Group {
+    fn failing(fails: impl Fn(&Delivery) -> Result<(), Failure> + Send + Sync + 'static) -> Self {
+        Self { seen: Seen::default(), fails: Arc::new(fails) }
+    }
 }
 
 notes!(Group, "group", Audience::Group);
