@@ -1,5 +1,7 @@
 //! One client: its handshake, its events, its end.
 
+#![allow(clippy::result_large_err, reason = "the shape of a handshake's callback")]
+
 use crate::options::Options;
 use crate::query::Wanted;
 use crate::server::ended;
@@ -51,7 +53,6 @@ async fn accept(stream: TcpStream, origins: &[String]) -> Option<(WebSocketStrea
     // An event is sent when it is there.
     let _ = stream.set_nodelay(true);
     let mut asked = None;
-    #[allow(clippy::result_large_err, reason = "the shape of a handshake's callback")]
     let look = |request: &Request, response: Response| {
         if let Some(origin) = request.headers().get(header::ORIGIN)
             && !origins.is_empty()

@@ -1,6 +1,5 @@
 //! The server, seen by a client that speaks the protocol: every event once, in order, from where it wants; and told why when it ends.
 
-#![allow(unreachable_pub, reason = "a domain is public where it stands")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by failing")]
 
 use ego::Engine;
@@ -20,7 +19,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 const LONG: Duration = Duration::from_secs(60);
 
 #[derive(Event, Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum AccountEvent {
+enum AccountEvent {
     Deposited {
         amount: u64,
         note: String,
@@ -42,15 +41,15 @@ fn split(old: MovedMany) -> Vec<AccountEvent> {
 }
 
 #[derive(Command, Serialize, Deserialize)]
-pub struct Deposit {
-    pub amount: u64,
-    pub note: String,
+struct Deposit {
+    amount: u64,
+    note: String,
 }
 
 #[derive(Aggregate, Default, Debug)]
 #[aggregate(name = "account", event = AccountEvent)]
-pub struct Account {
-    pub sum: u64,
+struct Account {
+    sum: u64,
 }
 
 #[ego::handlers]
@@ -134,6 +133,7 @@ async fn a_client_is_given_what_is_there_and_what_comes_in_order() {
         assert_eq!((event.id, event.position), (format!("{position}.0"), position.to_string()));
         assert_eq!((event.data["amount"].as_u64(), &*event.source), (Some(position), "/test"));
     }
+    drop(client);
     server.stop(LONG).await;
     engine.stop(LONG).await.unwrap();
 }
@@ -214,6 +214,7 @@ async fn only_what_is_asked_for_comes_and_in_the_format_that_is() {
         }
     };
     assert_eq!(next.data["amount"], 3);
+    drop((one, now));
     server.stop(LONG).await;
     engine.stop(LONG).await.unwrap();
 }
@@ -244,17 +245,17 @@ async fn a_client_that_does_not_read_holds_up_nobody_and_is_sent_away() {
         let engine = engine.clone();
         tokio::spawn(async move {
             // More than all buffers on the way hold.
-            for amount in 0..160 {
+            for amount in 0..80 {
                 engine.send::<Account>("a", Deposit { amount, note: note.clone() }).await.unwrap();
             }
         })
     };
-    for amount in 0..160 {
+    for amount in 0..80 {
         assert_eq!(event(&mut quick).await.data["amount"], amount);
     }
     writing.await.unwrap();
     until("the slow one is gone", || server.clients() == 1).await;
-    drop(slow);
+    drop((slow, quick));
     server.stop(LONG).await;
     engine.stop(LONG).await.unwrap();
 }
@@ -262,7 +263,8 @@ async fn a_client_that_does_not_read_holds_up_nobody_and_is_sent_away() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_does_not_answer_pings_is_given_up_and_one_that_does_stays() {
     let engine = Engine::builder().start().await.unwrap();
-    let server = server(&engine, Options::new().ping(Duration::from_millis(100))).await;
+    let options = Options::new().ping(Duration::from_millis(100)).patience(Duration::from_millis(500));
+    let server = server(&engine, options).await;
     // A client answers when it is read from; this one is not.
     let silent = connect(&server, "").await;
     let mut answering = connect(&server, "").await;
@@ -276,7 +278,7 @@ async fn a_client_that_does_not_answer_pings_is_given_up_and_one_that_does_stays
     assert_eq!(server.clients(), 1);
     deposit(&engine, "a", [1]).await;
     assert_eq!(event(&mut answering).await.id, "1.0");
-    drop(silent);
+    drop((silent, answering));
     server.stop(LONG).await;
     engine.stop(LONG).await.unwrap();
 }
@@ -286,13 +288,14 @@ async fn too_many_clients_are_refused_until_one_leaves() {
     let engine = Engine::builder().start().await.unwrap();
     let server = server(&engine, Options::new().clients(2)).await;
     let first = connect(&server, "").await;
-    let _second = connect(&server, "").await;
+    let second = connect(&server, "").await;
     let refused = soon(connect_async(format!("ws://{}/", server.address()))).await.unwrap_err();
     assert!(matches!(&refused, Error::Http(response) if response.status() == 503), "{refused}");
     drop(first);
     until("it is gone", || server.clients() == 1).await;
     deposit(&engine, "a", [1]).await;
     assert_eq!(event(&mut connect(&server, "").await).await.id, "1.0");
+    drop(second);
     server.stop(LONG).await;
     engine.stop(LONG).await.unwrap();
 }

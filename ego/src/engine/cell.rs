@@ -5,6 +5,7 @@
 
 use super::drive::drive;
 use super::error::panic_message;
+use super::inline::Views;
 use super::lineage::Lineage;
 use super::shared::Shared;
 use super::turns::{Look, Next, Turns};
@@ -24,10 +25,12 @@ pub(super) trait Job<A: Aggregate>: Send {
 }
 
 /// The state of an active aggregate.
-pub(super) struct Core<A> {
+pub(super) struct Core<A: Aggregate> {
     pub(super) state: A,
     /// The last revision, counting what is not durable yet.
     pub(super) revision: Option<Revision>,
+    /// Its inline views, as of the same revision; `None` when its kind has none.
+    pub(super) views: Option<Box<Views<A>>>,
 }
 
 /// What the one who runs an aggregate holds.
@@ -54,6 +57,13 @@ impl<A: Aggregate> Seat<A> {
     /// Forgets the state, which is not the recorded one.
     pub(super) fn reset(&mut self) {
         (self.core, self.lineage) = (None, Lineage::at(None));
+    }
+
+    /// What was decided last will not be recorded: inline views have seen it already, the state has not.
+    pub(super) fn unfold(&mut self) {
+        if self.core.as_ref().is_some_and(|core| core.views.is_some()) {
+            self.core = None;
+        }
     }
 
     pub(super) fn next_turn(&mut self) -> Turn {

@@ -2,7 +2,7 @@
 
 use crate::codec::CodecError;
 use crate::message::{CommandId, Expected, InvalidText, Name, Revision, StreamId};
-use crate::model::DecodeError;
+use crate::model::{DecodeError, Failure};
 use crate::store::{Refusal, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,6 +77,16 @@ pub enum CommandError<E> {
         #[source]
         source: RecoveryError,
     },
+    /// An inline projection could not fold the events, or its views could not be written: an event is recorded with its inline views
+    /// or not at all. The aggregate is loaded anew for the next command.
+    #[error("the inline projection {projection:?} could not fold the events")]
+    Projection {
+        /// The projection's name.
+        projection: &'static str,
+        /// Why not.
+        #[source]
+        source: Failure,
+    },
     /// The store did not take the commit.
     #[error(transparent)]
     Refused(Refusal),
@@ -142,6 +152,17 @@ pub enum RecoveryError {
         /// What the panic said.
         message: Arc<str>,
     },
+    /// An inline projection could not fold an event.
+    #[error("the inline projection {projection:?} could not fold revision {revision}")]
+    Projection {
+        /// The projection's name.
+        projection: &'static str,
+        /// Which event.
+        revision: Revision,
+        /// Why not.
+        #[source]
+        source: Failure,
+    },
     /// The stream was erased.
     #[error("the stream was erased")]
     Erased,
@@ -163,6 +184,7 @@ impl<E> CommandError<E> {
             Self::Codec { what, encoding, source } => CommandError::Codec { what, encoding, source },
             Self::CommandIdReused { command_id, recorded } => CommandError::CommandIdReused { command_id, recorded },
             Self::Unloadable { stream, source } => CommandError::Unloadable { stream, source },
+            Self::Projection { projection, source } => CommandError::Projection { projection, source },
             Self::Refused(refusal) => CommandError::Refused(refusal),
             Self::Store(error) => CommandError::Store(error),
             Self::Stopped => CommandError::Stopped,

@@ -225,7 +225,7 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
     /// Brings the aggregate into memory if it is not there.
     async fn load(cell: &Cell<A>, seat: &mut Seat<A>) -> Result<(), CommandError<C::Error>> {
         if seat.core.is_none() {
-            let recovered = recover::<A>(&cell.shared, &cell.stream)
+            let recovered = recover::<A>(&cell.shared, &cell.stream, cell.shared.inline_views())
                 .await
                 .map_err(|source| CommandError::Unloadable { stream: cell.stream.clone(), source })?;
             seat.lineage = Lineage::at(recovered.position);
@@ -247,7 +247,7 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
             let services = Arc::clone(&cell.shared.services);
             let context = Context::new(cell.stream.clone(), core.revision, Arc::clone(&rest.order.metadata), services);
             match rest.run_handler(command, &core.state, &context).await {
-                Ok(output) => rest.order.judge::<A, C>(cell, core.revision, output, events),
+                Ok(output) => rest.order.judge::<A, C>(cell, core, output, events),
                 Err(error) => {
                     if matches!(error, CommandError::Panicked { .. }) {
                         seat.core = None;
@@ -259,6 +259,7 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
         match decided {
             Decided::Unwritable(error) => {
                 events.clear();
+                seat.unfold();
                 rest.answer(Err(error));
             }
             Decided::Nothing(outcome) if lineage.is_settled() && !lineage.is_broken() => {
@@ -271,7 +272,8 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
                     && let Some(store) = cell.shared.store.immediate()
                 {
                     if !rest.is_wanted() {
-                        return events.clear();
+                        events.clear();
+                        return seat.unfold();
                     }
                     return match record_now(cell, store, seat, &rest.order, commit, reply) {
                         Ok(outcome) => rest.answer(outcome),
@@ -369,6 +371,7 @@ impl<A: Aggregate, C: HandledBy<A>> Finish<A, C> {
         match what {
             What::Record { commit, mut events, reply } => {
                 if !rest.is_wanted() {
+                    seat.unfold();
                     committer.release(room);
                     return None;
                 }
@@ -404,7 +407,7 @@ impl<A: Aggregate, C: HandledBy<A>> Job<A> for Finish<A, C> {
 
 /// Applies the events to the state. If that panics, the state is not to be used any more.
 pub(super) fn apply<A: Aggregate, E>(seat: &mut Seat<A>, events: &mut Vec<A::Event>) -> Result<(), CommandError<E>> {
-    let Some(Core { state, revision }) = seat.core.as_deref_mut() else { return Ok(()) };
+    let Some(Core { state, revision, .. }) = seat.core.as_deref_mut() else { return Ok(()) };
     *revision = Revision::after(*revision, events.len() as u64);
     // Each event is dropped within the net, too.
     let applied = std::panic::catch_unwind(AssertUnwindSafe(|| events.drain(..).for_each(|event| state.apply(&event))));

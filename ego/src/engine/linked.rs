@@ -247,38 +247,6 @@ pub enum StartProblem {
         /// The other.
         second: Party,
     },
-    /// A reactor observes on every node, and this one has no name.
-    #[error("the reactor {name:?} keeps a checkpoint for each node: give this one a name with `.node(…)` on the engine builder")]
-    NoNode {
-        /// The reactor's name.
-        name: &'static str,
-    },
-    /// A consumer has a policy with dead letters, which it does not keep.
-    #[error("the {kind} {name:?} cannot keep dead letters: choose `Policy::fail()` or `Policy::skip()`")]
-    NoDeadLetters {
-        /// What it is.
-        kind: ConsumerKind,
-        /// Its name.
-        name: String,
-    },
-    /// A consumer follows a kind that nobody registered.
-    #[error("the {kind} {name:?} follows {follows:?}, and no aggregate is named so")]
-    FollowsNothing {
-        /// What it is.
-        kind: ConsumerKind,
-        /// Its name.
-        name: String,
-        /// The kind that it follows.
-        follows: String,
-    },
-    /// What was given as the source of published events is no URI reference.
-    #[error(
-        "{given:?} cannot be the source of published events: it is no URI reference, as `/bank` or `https://example.org/bank`"
-    )]
-    InvalidSource {
-        /// What was given.
-        given: String,
-    },
     /// A projection that cannot be folded.
     #[error("the projection {projection}: {reason}")]
     InvalidProjection {
@@ -316,6 +284,38 @@ pub enum StartProblem {
         stored: u32,
         /// The version of the program.
         version: u32,
+    },
+    /// A reactor observes on every node, and this one has no name.
+    #[error("the reactor {name:?} keeps a checkpoint for each node: give this one a name with `.node(…)` on the engine builder")]
+    NoNode {
+        /// The reactor's name.
+        name: &'static str,
+    },
+    /// A consumer has a policy with dead letters, which it does not keep.
+    #[error("the {kind} {name:?} cannot keep dead letters: choose `Policy::fail()` or `Policy::skip()`")]
+    NoDeadLetters {
+        /// What it is.
+        kind: ConsumerKind,
+        /// Its name.
+        name: String,
+    },
+    /// A consumer follows a kind that nobody registered.
+    #[error("the {kind} {name:?} follows {follows:?}, and no aggregate is named so")]
+    FollowsNothing {
+        /// What it is.
+        kind: ConsumerKind,
+        /// Its name.
+        name: String,
+        /// The kind that it follows.
+        follows: String,
+    },
+    /// What was given as the source of published events is no URI reference.
+    #[error(
+        "{given:?} cannot be the source of published events: it is no URI reference, as `/bank` or `https://example.org/bank`"
+    )]
+    InvalidSource {
+        /// What was given.
+        given: String,
     },
     /// The store holds events that nothing in the program can read.
     #[error(

@@ -1,9 +1,10 @@
 //! What came with a command, and what can be said to its sender.
 
 use super::arena::written;
-use super::cell::Cell;
+use super::cell::{Cell, Core};
 use super::door::Pass;
 use super::error::{CommandError, panic_message};
+use super::inline::Unfolded;
 use super::send::Receipt;
 use super::shared::Codecs;
 use crate::codec::{AnyCodec, CodecError};
@@ -78,11 +79,11 @@ impl Order {
         }
     }
 
-    /// What the handler's output comes to; the events are left in `events`, which is empty.
+    /// What the handler's output comes to; the events are left in `events`, which is empty. Inline views have seen them then.
     pub(super) fn judge<A: Aggregate, C: HandledBy<A>>(
         &self,
         cell: &Cell<A>,
-        revision: Option<Revision>,
+        core: &mut Core<A>,
         output: C::Output,
         events: &mut Vec<A::Event>,
     ) -> Decided<A, C> {
@@ -95,10 +96,18 @@ impl Order {
         let store_decides = self.own_id || self.expected.is_some_and(|expected| expected != Expected::Any);
         if events.is_empty() && !store_decides {
             // Nobody can ask for this reply again, and nobody says what it may rely on: there is nothing to record.
-            return Decided::Nothing(Ok(self.receipt(reply, revision, None)));
+            return Decided::Nothing(Ok(self.receipt(reply, core.revision, None)));
         }
-        let commit = AssertUnwindSafe(|| self.commit::<A, C>(cell, revision, events, &reply));
-        match std::panic::catch_unwind(commit).unwrap_or_else(|panic| Err(panicked(&*panic))) {
+        let commit = AssertUnwindSafe(|| self.commit::<A, C>(cell, core.revision, events, &reply));
+        let mut commit = std::panic::catch_unwind(commit).unwrap_or_else(|panic| Err(panicked(&*panic)));
+        if let Some(views) = &mut core.views
+            && let Ok(Commit { rows, .. }) = &mut commit
+            && let Err(Unfolded { projection, failure }) =
+                views.decide(&cell.shared, &cell.stream, core.revision, &self.metadata, events, rows)
+        {
+            commit = Err(CommandError::Projection { projection, source: failure });
+        }
+        match commit {
             Ok(commit) => Decided::Record(commit, reply),
             Err(error) => Decided::Unwritable(error),
         }

@@ -3,6 +3,7 @@
 use super::cell::Core;
 use super::drive::drive;
 use super::error::{RecoveryError, panic_message};
+use super::inline::Views;
 use super::shared::{Shared, lost};
 use crate::message::{Position, Revision, StreamId};
 use crate::model::{Aggregate, Event, Stored};
@@ -14,17 +15,21 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// An aggregate as it was recorded.
-pub(super) struct Recovered<A> {
+pub(super) struct Recovered<A: Aggregate> {
     pub(super) core: Core<A>,
     /// The position of its last event.
     pub(super) position: Option<Position>,
 }
 
-/// Replays a stream, page by page. Reads only what is durable.
-pub(super) async fn recover<A: Aggregate>(shared: &Shared, stream: &StreamId) -> Result<Recovered<A>, RecoveryError> {
+/// Replays a stream, page by page, with its inline views if they are wanted. Reads only what is durable.
+pub(super) async fn recover<A: Aggregate>(
+    shared: &Shared,
+    stream: &StreamId,
+    views: Option<Box<Views<A>>>,
+) -> Result<Recovered<A>, RecoveryError> {
     // Never closed, so the error cannot happen; without a permit the replay goes on all the same.
     let _permit = shared.recoveries.acquire().await.ok();
-    let mut recovered = Recovered { core: Core { state: A::default(), revision: None }, position: None };
+    let mut recovered = Recovered { core: Core { state: A::default(), revision: None, views }, position: None };
     let mut events = Vec::new();
     let read = |from| shared.store.read_stream(stream, from, Direction::Forwards, shared.limits.page);
     let mut page = read(None).await?;
@@ -34,9 +39,12 @@ pub(super) async fn recover<A: Aggregate>(shared: &Shared, stream: &StreamId) ->
         let ready = ahead.as_mut().and_then(FutureExt::now_or_never);
         for event in &page.items {
             next_in_order(stream, recovered.core.revision, event.revision)?;
-            let state = &mut recovered.core.state;
+            let Core { state, views, .. } = &mut recovered.core;
             let fold = AssertUnwindSafe(|| {
                 decode(shared, event, &mut events)?;
+                if let Some(views) = views {
+                    views.replay(shared, event, &events).map_err(|unfolded| unfolded.at(event.revision))?;
+                }
                 events.drain(..).for_each(|event| state.apply(&event));
                 Ok::<(), RecoveryError>(())
             });
@@ -48,7 +56,12 @@ pub(super) async fn recover<A: Aggregate>(shared: &Shared, stream: &StreamId) ->
             (Some(page), _) => page?,
             (None, Some(ahead)) => ahead.await?,
             (None, None) if recovered.core.revision.is_none() && began_meanwhile(shared, stream).await? => read(None).await?,
-            (None, None) => return Ok(recovered),
+            (None, None) => {
+                if let Core { views: Some(views), revision: Some(revision), .. } = &mut recovered.core {
+                    views.are_recorded().map_err(|unfolded| unfolded.at(*revision))?;
+                }
+                return Ok(recovered);
+            }
         };
     }
 }
@@ -59,7 +72,7 @@ pub(super) async fn recover_apart<A: Aggregate>(shared: &Arc<Shared>, stream: St
     let work = {
         let shared = Arc::clone(shared);
         async move {
-            let replay = AssertUnwindSafe(recover::<A>(&shared, &stream)).catch_unwind();
+            let replay = AssertUnwindSafe(recover::<A>(&shared, &stream, None)).catch_unwind();
             tokio::select! {
                 biased;
                 () = answerer.closed() => {}

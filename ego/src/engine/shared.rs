@@ -2,15 +2,16 @@
 
 use super::committer::Committer;
 use super::gate::Gate;
+use super::inline::{Inlines, Views};
 use super::limits::Limits;
 use super::registry::ToJson;
 use crate::clock::{Clock, IdSource};
 use crate::codec::AnyCodec;
 use crate::message::{Name, Position};
-use crate::model::{DecodeError, Services};
+use crate::model::{Aggregate, DecodeError, Services};
 use crate::store::{AnyStore, StoreError};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -26,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) runtime: Handle,
     pub(super) recoveries: Semaphore,
     pub(super) gate: Gate,
+    /// Set before anything is sent.
+    pub(super) inlines: OnceLock<Inlines>,
     pub(crate) started: Instant,
     /// Where the log ended then.
     pub(crate) head_at_start: Option<Position>,
@@ -36,6 +39,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// The inline views of an aggregate that nothing has happened to.
+    pub(super) fn inline_views<A: Aggregate>(&self) -> Option<Box<Views<A>>> {
+        self.inlines.get()?.views()
+    }
+
     /// Milliseconds from the engine's start until then.
     pub(super) fn uptime_at(&self, now: Instant) -> u64 {
         u64::try_from(now.saturating_duration_since(self.started).as_millis()).unwrap_or(u64::MAX)

@@ -3,6 +3,7 @@
 use super::door::Doors;
 use super::forget::Failures;
 use super::gate::Gate;
+use super::inline::Inlines;
 use super::limits::Limits;
 use super::linked::{Linked, StartProblem};
 use super::place::AnyPlace;
@@ -14,14 +15,14 @@ use crate::codec::{AnyCodec, Codec, Json};
 use crate::consumer::{Consumers, enter};
 use crate::message::Name;
 use crate::model::{Aggregate, Projection, Services};
-use crate::projection::{AnyProjection, OnNewVersion, ProjectionDescriptor, ProjectionOptions};
+use crate::projection::{AnyProjection, OnNewVersion, ProjectionDescriptor, ProjectionOptions, ViewError};
 use crate::publish::{Publisher, PublisherOptions, Publishing};
 use crate::reactor::{Reacting, ReactorOptions, ReactorSources};
 use crate::store::{AnyStore, MemoryStore, Store, StoreError};
 use std::any::TypeId;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, broadcast};
 use tokio::time::Instant;
@@ -40,11 +41,11 @@ pub struct EngineBuilder {
     ids: Arc<dyn IdSource>,
     required: Vec<(TypeId, &'static str)>,
     retired: HashSet<String>,
+    projections: HashMap<TypeId, (&'static str, ProjectionOptions)>,
     publishers: Vec<Publishing>,
     reactors: Vec<Reacting>,
     node: Option<String>,
     source: String,
-    projections: HashMap<TypeId, (&'static str, ProjectionOptions)>,
 }
 
 impl fmt::Debug for EngineBuilder {
@@ -69,11 +70,11 @@ impl Default for EngineBuilder {
             ids: Arc::new(UuidSource),
             required: Vec::new(),
             retired: HashSet::new(),
+            projections: HashMap::new(),
             publishers: Vec::new(),
             reactors: Vec::new(),
             node: None,
             source: "/ego".to_owned(),
-            projections: HashMap::new(),
         }
     }
 }
@@ -135,6 +136,12 @@ impl EngineBuilder {
         self
     }
 
+    /// Says how a projection is run. Every projection that is linked in is run, with or without.
+    pub fn projection<P: Projection>(mut self, options: ProjectionOptions) -> Self {
+        self.projections.insert(TypeId::of::<P>(), (std::any::type_name::<P>(), options));
+        self
+    }
+
     /// Sends recorded events out with this publisher: all of them, from the first on, in order, at least once.
     pub fn publisher(self, publisher: impl Publisher) -> Self {
         self.publisher_with(publisher, PublisherOptions::new())
@@ -165,12 +172,6 @@ impl EngineBuilder {
     /// are one event for whoever receives it, so engines on different stores that publish to the same place need different ones.
     pub fn event_source(mut self, source: impl Into<String>) -> Self {
         self.source = source.into();
-        self
-    }
-
-    /// Says how a projection is run. Every projection that is linked in is run, with or without.
-    pub fn projection<P: Projection>(mut self, options: ProjectionOptions) -> Self {
-        self.projections.insert(TypeId::of::<P>(), (std::any::type_name::<P>(), options));
         self
     }
 
@@ -213,6 +214,7 @@ impl EngineBuilder {
             runtime,
             recoveries: Semaphore::new(limits.recoveries),
             gate: Gate::default(),
+            inlines: OnceLock::new(),
             started: Instant::now(),
             head_at_start,
             to_json: linked.aggregates.iter().map(|aggregate| (aggregate.kind, aggregate.to_json)).collect(),
@@ -224,10 +226,11 @@ impl EngineBuilder {
             .iter()
             .map(|aggregate| (aggregate.aggregate.id(), (aggregate.place)(Arc::clone(&shared))))
             .collect();
+        let projections = open_projections(&shared, &projections, self.projections).await?;
+        build_inline_views(&shared, &projections).await?;
+        let folded = projections.values().filter_map(|projection| Arc::clone(projection).consumer());
         let publishers = self.publishers.into_iter().map(|publishing| publishing.consumer(&shared));
         let reactors = reactors.into_iter().map(|reacting| reacting.consumer(&shared, self.node.as_deref()));
-        let projections = open_projections(&shared, &projections, self.projections).await?;
-        let folded = projections.values().filter_map(|projection| Arc::clone(projection).consumer());
         let consumers: Vec<_> = folded.chain(reactors).chain(publishers).collect();
         enter(&consumers, &shared).await.map_err(StartError::Store)?;
         let inner = Arc::new(Inner {
@@ -265,7 +268,20 @@ async fn open_projections(
     if problems.is_empty() { Ok(opened) } else { Err(StartError::Problems(problems)) }
 }
 
-/// Why an engine did not start. Nothing was written.
+/// Nobody has sent anything yet: from now on each commit brings its own views.
+async fn build_inline_views(shared: &Shared, projections: &HashMap<TypeId, Arc<dyn AnyProjection>>) -> Result<(), StartError> {
+    let mut inlines = Inlines::default();
+    for projection in projections.values() {
+        let name = || projection.control().name.clone();
+        let built = projection.inline().await.map_err(|source| StartError::Views { projection: name(), source })?;
+        built.into_iter().for_each(|inline| inlines.add(inline));
+    }
+    // The engine is being made, so nobody has set it.
+    let _ = shared.inlines.set(inlines);
+    Ok(())
+}
+
+/// Why an engine did not start. Nothing was written but checkpoints of consumers that had none, unless it says otherwise.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -275,6 +291,15 @@ pub enum StartError {
     /// The store could not be asked what it holds, or a new consumer could not be entered.
     #[error("the store failed")]
     Store(#[source] StoreError),
+    /// The views of an inline projection could not be built from what is recorded. What was built is built again at the next start.
+    #[error("the views of the inline projection {projection:?} could not be built")]
+    Views {
+        /// The projection's name.
+        projection: String,
+        /// Why not.
+        #[source]
+        source: ViewError,
+    },
     /// There is no tokio runtime here.
     #[error("an engine is started on a tokio runtime")]
     NoRuntime,

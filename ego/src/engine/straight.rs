@@ -79,9 +79,10 @@ fn decide<A: Aggregate, C: HandledBy<A>>(cell: &Arc<Cell<A>>, seat: &mut Seat<A>
         }
     };
     let settled = lineage.is_settled() && !lineage.is_broken();
-    let what = match order.judge::<A, C>(cell, core.revision, output, events) {
+    let what = match order.judge::<A, C>(cell, core, output, events) {
         Decided::Unwritable(error) => {
             events.clear();
+            seat.unfold();
             return Step::Answered(Err(error));
         }
         Decided::Nothing(outcome) if settled => return Step::Answered(at(lineage, outcome)),

@@ -31,6 +31,13 @@ impl Delivery {
         Self { stream, revision, position, ordinal: 0, attempt: 1, metadata, services }
     }
 
+    /// The first attempt at an event that is recorded with what is folded from it, so that its position is not known: its revision's
+    /// number stands for it, also when it is read again.
+    pub(crate) fn inline(stream: StreamId, revision: Revision, metadata: Arc<Metadata>, services: Arc<Services>) -> Self {
+        let position = Position::after(None, revision.get()).unwrap_or(Position::FIRST);
+        Self::new(stream, revision, position, metadata, services)
+    }
+
     /// The same for another of the events that an upcaster made of one recorded event, counted from 0.
     #[must_use]
     pub fn with_ordinal(mut self, ordinal: u32) -> Self {
@@ -63,7 +70,8 @@ impl Delivery {
         self.revision
     }
 
-    /// The event's place in the log.
+    /// The event's place in the log. An inline projection is folded before its event has one: there it is the place in the stream, as a
+    /// number.
     #[must_use]
     pub fn position(&self) -> Position {
         self.position

@@ -34,7 +34,10 @@ pub trait Projection: Storable + Default + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mode {
-    /// With the commit of the events: a view is never behind. Keyed by the aggregate's id, of one kind.
+    /// With the commit of the events: a view is never behind. Keyed by the aggregate's id, of one kind, folded by methods that do not wait.
+    /// An event that cannot be folded is not recorded: its command fails. Every program that sends commands to the kind has to have the
+    /// projection linked in; where the kind has events already, its views are built when the engine starts. Erasing a stream in
+    /// the store leaves its view.
     Inline,
     /// Behind the log, with a checkpoint of its own: view and checkpoint change in one step.
     Async,

@@ -35,6 +35,7 @@ pub(crate) struct SourceInfo {
     pub(crate) services: &'static [TypeRef],
     pub(crate) location: Location,
     pub(crate) by_id: bool,
+    pub(crate) waits: bool,
 }
 
 impl ProjectionDescriptor {
@@ -62,8 +63,8 @@ impl ProjectionDescriptor {
 
 impl<P> Source<P> {
     fn info(&self) -> SourceInfo {
-        let Self { kind, aggregate, services, location, by_id, .. } = *self;
-        SourceInfo { kind, aggregate, services, location, by_id }
+        let Self { kind, aggregate, services, location, by_id, waits, .. } = *self;
+        SourceInfo { kind, aggregate, services, location, by_id, waits }
     }
 }
 

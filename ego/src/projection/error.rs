@@ -84,7 +84,7 @@ pub enum ViewError {
         reason: String,
     },
     /// A live view could not be folded.
-    #[error("the view {key:?} of {projection:?} could not be folded at position {position}: {failure}")]
+    #[error("the view {key:?} of {projection:?} could not be folded at position {position}")]
     Unfoldable {
         /// The projection's name.
         projection: &'static str,
@@ -93,7 +93,18 @@ pub enum ViewError {
         /// At which event.
         position: Position,
         /// What its method says.
+        #[source]
         failure: Failure,
+    },
+    /// A view could not be written. Only when the views of an inline projection are built.
+    #[error("the view {key:?} of {projection:?} cannot be written: {reason}")]
+    Unwritable {
+        /// The projection's name.
+        projection: &'static str,
+        /// The view's key.
+        key: String,
+        /// Why not.
+        reason: String,
     },
     /// The events of a live view cannot be read.
     #[error("the events of the view {key:?} of {projection:?} could not be read")]

@@ -39,7 +39,7 @@ impl<P: Sources> Projected<P> {
         Ok(Page { items, next: next.map(|start| Cursor::new(P::NAME, None, start)) })
     }
 
-    /// Ids of streams that hold something. A start that ends with a zero byte is behind the id before it: none has one.
+    /// Ids of streams that hold something, from `start` on, which need not be one.
     async fn ids(
         &self,
         source: &Source<P>,
@@ -48,27 +48,26 @@ impl<P: Sources> Projected<P> {
         limit: usize,
     ) -> Result<Page<String, Vec<u8>>, ViewError> {
         let store = &self.shared.store;
+        // Between this id and `start` stands none that is not left out below.
+        let first = StreamId::new(Name::fixed(source.kind), id_in(start)).ok();
         let mut items = Vec::new();
-        let behind = start.strip_suffix(&[0]);
-        let first = str::from_utf8(behind.unwrap_or(start)).ok().and_then(|id| StreamId::new(Name::fixed(source.kind), id).ok());
-        if behind.is_none()
-            && let Some(first) = &first
+        if let Some(first) = first.as_ref().filter(|first| first.id().as_bytes() == start)
             && let Some(StreamHead { erased: false, .. }) = store.stream_head(first).await?
         {
             items.push(first.id().to_owned());
         }
-        let mut next = items.last().cloned();
+        let mut last = items.last().cloned();
         if items.len() < limit {
             let page = store.list_streams(Some(source.kind), first.as_ref(), limit - items.len()).await?;
             items.extend(page.items.iter().map(|head| head.stream.id().to_owned()));
-            next = page.next.map(|last| last.id().to_owned());
+            last = page.next.map(|last| last.id().to_owned());
         }
-        let wanted = items.iter().take_while(|id| end.is_none_or(|end| id.as_bytes() < end)).count();
-        if wanted < items.len() {
-            items.truncate(wanted);
-            next = None;
+        if items.last().is_some_and(|id| end.is_some_and(|end| id.as_bytes() >= end)) {
+            last = None;
         }
-        Ok(Page { items, next: next.map(|last| [last.as_bytes(), &[0]].concat()) })
+        items.retain(|id| id.as_bytes() >= start && end.is_none_or(|end| id.as_bytes() < end));
+        // No id holds a zero byte: this is right behind the last one.
+        Ok(Page { items, next: last.map(|last| [last.as_bytes(), &[0]].concat()) })
     }
 
     /// Folds the streams of this key in the order of the log, up to this position if one is given.
@@ -147,6 +146,13 @@ impl<P: Sources> Projected<P> {
             source: RecoveryError::Unreadable { revision: event.revision, source: error },
         })
     }
+}
+
+/// The longest beginning that may be an aggregate's id.
+fn id_in(start: &[u8]) -> &str {
+    let text = start.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let end = text.char_indices().find(|(at, c)| c.is_control() || at + c.len_utf8() > StreamId::MAX_ID_BYTES);
+    &text[..end.map_or(text.len(), |(at, _)| at)]
 }
 
 /// A stream that is read page by page.

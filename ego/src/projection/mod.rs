@@ -11,6 +11,7 @@ mod error;
 mod fold;
 mod follow;
 mod handle;
+mod inline;
 mod live;
 mod ops;
 mod options;

@@ -49,6 +49,9 @@ impl ProjectionDescriptor {
             _ if sources.is_empty() => Some("it follows nothing"),
             _ if sources.iter().any(|source| doubled(source.kind)) => Some("it follows one kind twice"),
             Mode::Inline if sources.len() > 1 => Some("an inline projection follows one kind"),
+            Mode::Inline if sources.iter().any(|source| source.waits) => {
+                Some("the methods of an inline projection do not wait: say so with `WAITS`")
+            }
             Mode::Inline | Mode::Live if own_keys => Some("an inline or live view is keyed by the aggregate's id"),
             Mode::Live if !self.indexes.is_empty() => Some("a live view is kept nowhere, so it has no index"),
             _ => None,

@@ -10,12 +10,12 @@ use super::table::{Generation, Tables};
 use super::view::Wait;
 use super::views::{Listed, Query};
 use crate::consumer::{Consumer, ConsumerKind, Control, State, Wanted};
-use crate::engine::Shared;
+use crate::engine::{AnyInline, Shared};
 use crate::message::{Name, Position};
 use crate::model::Mode;
 use crate::store::{Page, Store, StoreError};
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{self, BoxFuture};
 use parking_lot::RwLock;
 use std::any::Any;
 use std::sync::Arc;
@@ -46,12 +46,13 @@ pub(crate) trait AnyProjection: Any + Send + Sync {
     /// The version of the views that are kept, if it is another than this program's.
     fn other_version(&self) -> Option<u32>;
 
-    fn mode(&self) -> Mode;
-
     /// How far the rebuild is, if there is one.
     fn rebuilding(&self) -> Option<Option<Position>>;
 
     fn control(&self) -> &Arc<Control>;
+
+    /// What folds it beside the aggregates, if it is folded there; its views are built before.
+    fn inline(&self) -> BoxFuture<'_, Result<Option<AnyInline>, ViewError>>;
 
     /// A view, for those who know no types.
     fn view_json(self: Arc<Self>, key: String, wait: Wait) -> BoxFuture<'static, Result<Option<serde_json::Value>, ViewError>>;
@@ -63,9 +64,9 @@ pub(crate) trait AnyProjection: Any + Send + Sync {
 impl<P: Sources> Projected<P> {
     /// The projection as it is kept; a new one begins with its first generation.
     pub(crate) async fn open(shared: &Arc<Shared>, options: ProjectionOptions) -> Result<Arc<Self>, StoreError> {
-        let record = match Record::load(&shared.store, P::NAME).await? {
+        let record = match Record::load(&shared.store, P::NAME, P::MODE).await? {
             Some(record) => record,
-            None => Record::first(P::VERSION),
+            None => Record::first(P::VERSION, P::MODE),
         };
         let control = Control::new(ConsumerKind::Projection, P::NAME, Arc::clone(&shared.clock));
         if options.paused {
@@ -140,16 +141,19 @@ impl<P: Sources> AnyProjection for Projected<P> {
         self.record().live.map(|built| built.version).filter(|version| *version != P::VERSION)
     }
 
-    fn mode(&self) -> Mode {
-        P::MODE
-    }
-
     fn rebuilding(&self) -> Option<Option<Position>> {
         self.building()
     }
 
     fn control(&self) -> &Arc<Control> {
         &self.control
+    }
+
+    fn inline(&self) -> BoxFuture<'_, Result<Option<AnyInline>, ViewError>> {
+        match P::MODE {
+            Mode::Inline => self.fill().boxed(),
+            Mode::Async | Mode::Live => future::ready(Ok(None)).boxed(),
+        }
     }
 
     fn view_json(self: Arc<Self>, key: String, wait: Wait) -> BoxFuture<'static, Result<Option<serde_json::Value>, ViewError>> {

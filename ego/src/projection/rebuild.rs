@@ -17,8 +17,8 @@ impl<P: Sources> Projected<P> {
     /// The record as it is kept; with something to build when there is nothing of this version to read.
     pub(super) async fn reload_record(&self) -> Result<Record, Halt> {
         let store = &self.shared.store;
-        let found = Record::load(store, P::NAME).await?;
-        let mut record = found.unwrap_or_else(|| Record::first(P::VERSION));
+        let found = Record::load(store, P::NAME, P::MODE).await?;
+        let mut record = found.unwrap_or_else(|| Record::first(P::VERSION, P::MODE));
         let of_this_version = |built: super::record::Built| built.version == P::VERSION;
         if record.building.is_some_and(|built| !of_this_version(built)) {
             record.building = None;

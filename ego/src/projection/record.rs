@@ -1,6 +1,7 @@
 //! Which generation of a projection is read, and which is being built.
 
 use super::table::{Generation, RECORDS};
+use crate::model::Mode;
 use crate::store::{AnyStore, RowChange, Store, StoreError};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,9 @@ pub(super) struct Record {
     pub(super) newest: Generation,
     /// Older generations than this one, but for the live one, hold no rows any more.
     pub(super) swept: Generation,
+    /// Whether it is folded with the commits.
+    #[serde(default)]
+    pub(super) inline: bool,
 }
 
 /// A generation and what folds it.
@@ -28,19 +32,37 @@ pub(super) struct Built {
     pub(super) version: u32,
 }
 
+impl Built {
+    /// Versions start at 1.
+    const OF_ANOTHER_MODE: u32 = 0;
+}
+
 impl Record {
-    /// Of a projection that was never folded: its first generation is read from the beginning on.
-    pub(super) fn first(version: u32) -> Self {
-        let live = Some(Built { generation: Generation::FIRST, version });
-        Self { live, building: None, only_if_same: false, newest: Generation::FIRST, swept: Generation::FIRST }
+    /// Of a projection that was never folded. The first generation of one that follows the log is read from the beginning on; an inline one
+    /// is to be built first.
+    pub(super) fn first(version: u32, mode: Mode) -> Self {
+        let inline = mode == Mode::Inline;
+        let newest = if inline { Generation(0) } else { Generation::FIRST };
+        let live = (!inline).then_some(Built { generation: newest, version });
+        Self { live, building: None, only_if_same: false, newest, swept: Generation::FIRST, inline }
     }
 
-    pub(super) async fn load(store: &AnyStore, projection: &str) -> Result<Option<Self>, StoreError> {
+    /// For this mode: what was folded in another is of no version. Behind the log stands a checkpoint, with the commits none.
+    fn in_mode(self, mode: Mode) -> Self {
+        let inline = mode == Mode::Inline;
+        if self.inline == inline {
+            return self;
+        }
+        let live = self.live.map(|built| Built { version: Built::OF_ANOTHER_MODE, ..built });
+        Self { live, building: None, inline, ..self }
+    }
+
+    pub(super) async fn load(store: &AnyStore, projection: &str, mode: Mode) -> Result<Option<Self>, StoreError> {
         let rows = store.load_rows(RECORDS, &[Bytes::copy_from_slice(projection.as_bytes())]).await?;
         let Some(row) = rows.into_iter().flatten().next() else { return Ok(None) };
         let record = serde_json::from_slice(&row);
         record
-            .map(Some)
+            .map(|record: Self| Some(record.in_mode(mode)))
             .map_err(|error| StoreError::damaged(format!("the record of the projection {projection:?}"), error.to_string()))
     }
 

@@ -1,11 +1,14 @@
 //! Where a projection's events come from: one kind each, with its types erased.
 
+use super::inline::inline;
+use super::table::Tables;
 use crate::codec::AnyCodec;
-use crate::engine::{Location, TypeRef};
+use crate::engine::{AnyInline, Location, TypeRef};
 use crate::model::{Aggregate, DecodeError, Delivery, Event, Failure, Fold, Keys, On, Projection, Stored};
 use futures_util::future::BoxFuture;
 use std::fmt;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 /// The kinds that a projection follows: what `#[ego::projection]` implements beside the [`On`] of each of them.
@@ -21,7 +24,8 @@ pub struct Source<P: 'static> {
     pub(crate) services: &'static [TypeRef],
     pub(crate) location: Location,
     pub(crate) by_id: bool,
-    pub(super) waits: bool,
+    pub(crate) waits: bool,
+    pub(super) inline: fn(Arc<Tables>) -> AnyInline,
     pub(super) read: Read<P>,
 }
 
@@ -41,6 +45,7 @@ impl<P: Projection> Source<P> {
             location,
             by_id: P::BY_ID,
             waits: P::WAITS,
+            inline: inline::<P, A>,
             read: read::<P, A>,
         }
     }
@@ -76,14 +81,19 @@ impl<P: On<A>, A: Aggregate> Given<P> for Typed<A> {
     }
 
     fn fold_now(&self, view: &mut P, delivery: &Delivery) -> Result<Fold, Failure> {
-        match pin!(view.on(&self.0, delivery)).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(folded) => folded,
-            Poll::Pending => Err(Failure::new("it waits, though its `WAITS` says that it does not")),
-        }
+        fold_now(view, &self.0, delivery)
     }
 
     fn fold<'f>(&'f self, view: &'f mut P, delivery: &'f Delivery) -> BoxFuture<'f, Result<Fold, Failure>> {
         Box::pin(view.on(&self.0, delivery))
+    }
+}
+
+/// Folds an event with a method that does not wait.
+pub(super) fn fold_now<P: On<A>, A: Aggregate>(view: &mut P, event: &A::Event, delivery: &Delivery) -> Result<Fold, Failure> {
+    match pin!(view.on(event, delivery)).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(folded) => folded,
+        Poll::Pending => Err(Failure::new("it waits, though its `WAITS` says that it does not")),
     }
 }
 

@@ -4,8 +4,7 @@ use super::projected::Projected;
 use super::record::Record;
 use super::source::Sources;
 use super::table::Generation;
-use super::track::Halt;
-use crate::store::{RowChange, Step, Store};
+use crate::store::{RowChange, Step, Store, StoreError};
 
 /// What is left to be removed.
 pub(super) struct Sweep {
@@ -30,7 +29,7 @@ impl Sweep {
     }
 
     /// Removes some more. A crash between two calls leaves what the next start removes.
-    pub(super) async fn on<P: Sources>(&mut self, projected: &Projected<P>) -> Result<(), Halt> {
+    pub(super) async fn on<P: Sources>(&mut self, projected: &Projected<P>) -> Result<(), StoreError> {
         let store = &projected.shared.store;
         let Some(generation) = self.todo.last() else {
             let record = projected.record();

@@ -4,6 +4,7 @@ use crate::codec::AnyCodec;
 use crate::engine::Codecs;
 use crate::message::Name;
 use crate::model::{DecodeError, IndexValue, Indexable};
+use crate::store::RowChange;
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -43,6 +44,26 @@ impl Tables {
             index: format!("index/{projection}/{generation}").into(),
             dead: format!("dead/{projection}/{generation}").into(),
         }
+    }
+
+    /// What changes when a view is put in place of another, or removed: its row, and the entries of its indexes; with the values, sorted,
+    /// under which it stood and under which it stands now.
+    pub(super) fn change(
+        &self,
+        indexes: &[&str],
+        key: &str,
+        row: Option<Bytes>,
+        (before, now): (&[Vec<IndexValue>], &[Vec<IndexValue>]),
+        rows: &mut Vec<RowChange>,
+    ) {
+        let place = Bytes::copy_from_slice(key.as_bytes());
+        for ((index, before), now) in indexes.iter().zip(before).zip(now) {
+            let gone = before.iter().filter(|value| now.binary_search(value).is_err());
+            rows.extend(gone.map(|value| RowChange::remove(self.index.clone(), index_key(index, value, key))));
+            let new = now.iter().filter(|value| before.binary_search(value).is_err());
+            rows.extend(new.map(|value| RowChange::put(self.index.clone(), index_key(index, value, key), place.clone())));
+        }
+        rows.push(RowChange { table: self.views.clone(), key: place, value: row });
     }
 
     /// All that hold rows.

@@ -4,7 +4,7 @@ use super::dead::{self, Letter};
 use super::fold::{Item, Page, Slot, Unfolded, fold, indexed, skipped, waits};
 use super::projected::Projected;
 use super::source::Sources;
-use super::table::{self, Generation, Tables, index_key};
+use super::table::{self, Generation, Tables};
 use crate::consumer::Then;
 use crate::message::Position;
 use crate::model::{Delivery, Failure, Keys, Stored};
@@ -277,16 +277,8 @@ impl<P: Sources> Track<P> {
         if row == slot.row {
             return Ok(());
         }
-        let place = Bytes::copy_from_slice(key.as_bytes());
         let now = indexed(slot.view.as_ref());
-        let table = &self.tables.index;
-        for ((index, before), now) in P::INDEXES.iter().zip(&slot.indexed).zip(&now) {
-            let gone = before.iter().filter(|value| now.binary_search(value).is_err());
-            rows.extend(gone.map(|value| RowChange::remove(table.clone(), index_key(index, value, key))));
-            let new = now.iter().filter(|value| before.binary_search(value).is_err());
-            rows.extend(new.map(|value| RowChange::put(table.clone(), index_key(index, value, key), place.clone())));
-        }
-        rows.push(RowChange { table: self.tables.views.clone(), key: place, value: row.clone() });
+        self.tables.change(P::INDEXES, key, row.clone(), (&slot.indexed, &now), rows);
         (slot.row, slot.indexed) = (row, now);
         Ok(())
     }

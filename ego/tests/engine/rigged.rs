@@ -20,6 +20,8 @@ pub struct Rigged {
     pub fail: Arc<AtomicUsize>,
     /// So many appends record everything, but their answer is lost.
     pub lose_answer: Arc<AtomicUsize>,
+    /// So many steps are made; those behind them do nothing and fail.
+    pub steps_left: Arc<AtomicUsize>,
     /// Reads of streams are not ready at once.
     pub slow_reads: Arc<AtomicBool>,
     /// How many appends have begun.
@@ -81,6 +83,7 @@ impl Rigged {
             batches: Arc::default(),
             fail: Arc::default(),
             lose_answer: Arc::default(),
+            steps_left: Arc::new(AtomicUsize::new(usize::MAX)),
             slow_reads: Arc::default(),
             begun: Arc::default(),
             steps: Arc::new(Steps { held: AtomicBool::new(false), permits: Semaphore::new(0) }),
@@ -191,7 +194,7 @@ impl Store for Rigged {
         self.inner.delete_checkpoint(consumer).await
     }
     async fn step(&self, step: Step) -> Result<Stepped, StoreError> {
-        self.inner.step(step).await
+        if take(&self.steps_left) { self.inner.step(step).await } else { Err(broken()) }
     }
     async fn load_rows(&self, table: &str, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, StoreError> {
         self.inner.load_rows(table, keys).await
