@@ -80,6 +80,8 @@ pub(crate) async fn end_segment(shared: &Shared) -> Result<(), StoreError> {
 // is always its beginning. Before a row's content goes, the index that knows better is made durable.
 pub(crate) fn compact(reader: &Reader) -> Result<Compaction, StoreError> {
     let (log, index) = (&*reader.shared.log, &*reader.index);
+    let recorded = reader.shared.tail.read().reach.sequence;
+    reader.shared.indexing.hurry(|| index.meta().sequence >= recorded)?;
     let reach = index.meta().spot.unwrap_or(Spot::first(1));
     let active = reader.shared.active.load(Ordering::Acquire);
     let mut gone = Gone { index, streams: HashMap::new(), removals: HashMap::new(), names: Seed::default(), reach };

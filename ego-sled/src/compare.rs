@@ -271,9 +271,10 @@ mod tests {
     use super::*;
     use crate::SledStore;
     use crate::index::encode;
+    use crate::row::Kept;
     use crate::tail::{Layer, LayerStream, Reach};
     use ego::message::{CommandId, Expected, Metadata, Position, Revision};
-    use ego::store::{Body, Commit, EventType, NewEvent, NewState, Snapshot, Store};
+    use ego::store::{Body, Commit, EventType, NewEvent, NewState, RowChange, Snapshot, Step, Store};
     use std::sync::Arc;
 
     fn stream(id: &str) -> StreamId {
@@ -294,10 +295,18 @@ mod tests {
         let state = Body::State(NewState { version: 1, payload: "s".into() });
         store.append(vec![commit("s", "s", state)]).await.unwrap();
         store.save_checkpoint("reader", Position::new(3)).await.unwrap();
+        let rows =
+            vec![RowChange::put("t", "here", "x"), RowChange::put("t", "large", vec![7; 2000]), RowChange::put("t", "gone", "x")];
+        store.step(Step { advance: None, rows }).await.unwrap();
+        store.step(Step { advance: None, rows: vec![RowChange::remove("t", "gone")] }).await.unwrap();
         let (revision, position) = (Revision::new(2).unwrap(), Position::new(2).unwrap());
         let snapshot = Snapshot { revision, position, version: 1, codec: "json".into(), payload: vec![7; 5000].into() };
         store.save_snapshot(&stream("a"), snapshot).await.unwrap();
         store.close().await.unwrap();
+    }
+
+    fn of_row(key: &str) -> Vec<u8> {
+        key::row(&crate::row::name("t", key.as_bytes()).unwrap())
     }
 
     fn index_of(folder: &Path) -> Engine {
@@ -318,7 +327,25 @@ mod tests {
     #[tokio::test]
     async fn everything_that_the_index_may_be_wrong_about_is_told() {
         type Wrong = (&'static str, fn(&Engine));
-        let wrong: [Wrong; 14] = [
+        let wrong: [Wrong; 18] = [
+            ("it lacks the row \"\\u{1}there\"", |index| {
+                index.index.apply(vec![(of_row("here"), None)]).unwrap();
+            }),
+            ("the row \"\\u{1}there\" is", |index| {
+                let row = Row::decode(&index.index.get(&of_row("here")).unwrap().unwrap()).unwrap();
+                let other = Row { kept: Kept::Here("y".into()), ..row };
+                index.index.apply(vec![(of_row("here"), Some(other.encode().unwrap()))]).unwrap();
+            }),
+            ("the row \"\\u{1}tlarge\" is", |index| {
+                let mut row = Row::decode(&index.index.get(&of_row("large")).unwrap().unwrap()).unwrap();
+                assert!(matches!(row.kept, Kept::Logged { len: 2000, .. }));
+                row.spot.offset += 8;
+                index.index.apply(vec![(of_row("large"), Some(row.encode().unwrap()))]).unwrap();
+            }),
+            ("it knows the row \"\\u{1}tgone\"", |index| {
+                let row = index.index.get(&of_row("here")).unwrap();
+                index.index.apply(vec![(of_row("gone"), row)]).unwrap();
+            }),
             ("commit 2 of account/a is said to be in", |index| {
                 changed(index, &key::stream(&stream("a")), |entry: &mut StreamEntry| entry.recent[1].place.offset += 8);
             }),

@@ -4,9 +4,12 @@
 
 use crate::SledStore;
 use crate::faulty::{Fault, FaultyDisk, Kind, Lasts};
+use crate::record::{FORMAT, StoreHeader};
 use bytes::Bytes;
 use ego::message::{CommandId, Expected, Metadata, Position, Revision, StreamId};
-use ego::store::{Body, Commit, Direction, Filter, NewEvent, NewState, Snapshot, Store, StoreError, Verdict};
+use ego::store::{
+    Advance, Body, Commit, Direction, Filter, NewEvent, NewState, RowChange, Snapshot, Step, Stepped, Store, StoreError, Verdict,
+};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,6 +33,16 @@ fn three() -> Body {
     Body::Events(vec![event; 3])
 }
 
+/// What a step leaves of a view: the last one before it is removed.
+fn left(number: u64) -> Vec<RowChange> {
+    let put = |key: String, len| RowChange::put("view", key, vec![number as u8; len]);
+    vec![put("large".to_owned(), 1500), put(format!("only-{number}"), 0), put("small".to_owned(), 30)]
+}
+
+fn rows(number: u64) -> Vec<RowChange> {
+    left(number).into_iter().chain([RowChange::remove("view", format!("only-{}", number - 1))]).collect()
+}
+
 /// What a workload was told.
 #[derive(Default)]
 struct Told {
@@ -39,6 +52,9 @@ struct Told {
     errors: Vec<StoreError>,
     /// Something that writes failed because the disk did.
     broken: bool,
+    /// The last step that was acknowledged, and the last one that may have been made.
+    stepped: u64,
+    tried: u64,
 }
 
 impl Told {
@@ -52,6 +68,19 @@ impl Told {
         if let Some(verdicts) = self.hear(answer) {
             assert!(matches!(verdicts[..], [Verdict::Committed(_)]), "{verdicts:?}");
             self.acknowledged.push((to.to_owned(), id.to_owned()));
+        }
+    }
+
+    /// A step of a view: its rows say which one it was, as its checkpoint does.
+    async fn step(&mut self, store: &SledStore, number: u64) {
+        let advance =
+            Advance { consumer: "view".to_owned(), from: Position::new(number - 1), to: Position::new(number).unwrap() };
+        self.tried = if self.broken { self.tried } else { number };
+        let stepped = store.step(Step { advance: Some(advance), rows: rows(number) }).await;
+        self.wrote(&stepped);
+        if let Some(stepped) = self.hear(stepped) {
+            assert_eq!(stepped, Stepped::Done);
+            self.stepped = number;
         }
     }
 
@@ -69,6 +98,7 @@ async fn everything(store: &SledStore, told: &mut Told) {
         told.append(store, "gone", &format!("g-{round}"), three()).await;
         let state = Body::State(NewState { version: 1, payload: "state".into() });
         told.append(store, "s", &format!("s-{round}"), state).await;
+        told.step(store, round + 1).await;
     }
     let saved = store.save_checkpoint("reader", Position::new(4)).await;
     told.wrote(&saved);
@@ -98,6 +128,8 @@ async fn everything(store: &SledStore, told: &mut Told) {
     }
     told.hear(store.load_state(&stream("s")).await);
     told.hear(store.find_command(&stream("a"), &CommandId::new("a-1").unwrap()).await);
+    told.hear(store.load_rows("view", &["large".into()]).await);
+    told.hear(store.list_rows("view", b"", None, 10).await);
     told.hear(store.close().await);
 }
 
@@ -116,6 +148,11 @@ async fn is_whole(folder: &Path, told: &Told, what: &str) {
         assert!(known.is_some(), "{what}: {to} lost {id}");
     }
     assert!(store.load_checkpoint("reader").await.unwrap() >= told.checkpoint, "{what}");
+    let at = store.load_checkpoint("view").await.unwrap().map_or(0, Position::get);
+    assert!(at == told.stepped || at == told.tried, "{what}: the view is at {at}, told {} of {}", told.stepped, told.tried);
+    let view = store.list_rows("view", b"", None, 100).await.unwrap().items;
+    let view: Vec<_> = view.into_iter().map(|row| RowChange::put("view", row.key, row.value)).collect();
+    assert!(view == if at == 0 { vec![] } else { left(at) }, "{what}: the view is not that of step {at}");
     let log = store.read_log(None, &Filter::all(), 1000).await.unwrap();
     assert_eq!(log.next, None);
     let mut of_stream: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -189,7 +226,7 @@ fn a_workload_survives_the_failure_of_each_of_its_operations() {
 
 #[test]
 fn an_opening_after_a_crash_survives_the_failure_of_each_of_its_operations() {
-    // A killed store with a torn write behind its last commit.
+    // A killed store of an older format, with a torn write behind its last commit.
     let killed = tempfile::tempdir().unwrap();
     let (alive, mut told) = (tempfile::tempdir().unwrap(), Told::default());
     run(async {
@@ -206,6 +243,9 @@ fn an_opening_after_a_crash_survives_the_failure_of_each_of_its_operations() {
         let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() / 8 * 8 + 8;
         bytes[end..end + 300].fill(b'e');
         std::fs::write(path, bytes).unwrap();
+        let format = killed.path().join("FORMAT");
+        let header = StoreHeader::decode(&std::fs::read(&format).unwrap()).unwrap();
+        std::fs::write(format, StoreHeader { format: 1, ..header }.encode()).unwrap();
     });
     let prepare = |folder: &Path| {
         std::fs::create_dir(folder.join("log")).unwrap();
@@ -217,6 +257,8 @@ fn an_opening_after_a_crash_survives_the_failure_of_each_of_its_operations() {
         heard.acknowledged.clone_from(&told.acknowledged);
         if let Some(store) = heard.hear(disk.options(folder).open()) {
             assert!(store.recovery().bytes_cut > 0);
+            let format = StoreHeader::decode(&std::fs::read(folder.join("FORMAT")).unwrap()).unwrap().format;
+            assert_eq!(format, FORMAT, "it takes steps, and an older release would open it");
             heard.hear(store.close().await);
         }
     };

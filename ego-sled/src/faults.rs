@@ -5,7 +5,7 @@ use crate::faulty::{Fault, FaultyDisk, Kind, Lasts};
 use crate::{Durability, SledStore};
 use bytes::Bytes;
 use ego::message::{CommandId, Expected, Metadata, Position, StreamId};
-use ego::store::{Body, Commit, Filter, NewEvent, Store, StoreError, Verdict};
+use ego::store::{Advance, Body, Commit, Filter, NewEvent, RowChange, Step, Stepped, Store, StoreError, Verdict};
 use std::sync::Arc;
 
 fn commit(to: &str, id: &str, expected: Expected) -> Commit {
@@ -51,6 +51,8 @@ fn fails_and_works_again(fault: Fault, kept: Option<bool>) {
             let halted = add(&store, "5").await;
             assert!(matches!(halted, Err(StoreError::Halted { .. })), "{halted:?}");
             assert!(matches!(store.save_checkpoint("c", None).await, Err(StoreError::Halted { .. })));
+            let step = Step { advance: None, rows: vec![RowChange::put("t", "late", "x")] };
+            assert!(matches!(store.step(step).await, Err(StoreError::Halted { .. })));
         }
         // Readers see what was durable before, and nothing else.
         assert_eq!(seen(&store).await, ["1", "2", "3"]);
@@ -102,6 +104,64 @@ fn what_a_failed_sync_left_is_synced_before_it_is_shown() {
         let store = disk.options(folder.path()).open().unwrap();
         assert!(disk.syncs() > before);
         assert_eq!(seen(&store).await, ["1", "2"]);
+    });
+}
+
+/// What nobody was told of is seen by nobody, and is there afterwards as a whole or not at all.
+#[test]
+fn a_step_whose_write_or_sync_fails_is_told_and_not_seen() {
+    for fault in [Fault::Write(0), Fault::Write(60), Fault::Write(130), Fault::Sync] {
+        run(async {
+            let folder = tempfile::tempdir().unwrap();
+            let disk = FaultyDisk::new();
+            let store = disk.options(folder.path()).open().unwrap();
+            add(&store, "1").await.unwrap();
+            add(&store, "2").await.unwrap();
+            let step = |from, to| {
+                let rows = ["a", "b"].map(|key| RowChange::put("t", key, vec![to as u8; 40])).to_vec();
+                let advance = Advance { consumer: "view".into(), from: Position::new(from), to: Position::new(to).unwrap() };
+                Step { advance: Some(advance), rows }
+            };
+            let view = async |store: &SledStore| {
+                let rows = store.load_rows("t", &["a".into(), "b".into()]).await.unwrap();
+                assert_eq!(rows[0], rows[1]);
+                let row = rows[0].as_ref().map_or(0, |row| u64::from(row[0]));
+                (store.load_checkpoint("view").await.unwrap().map_or(0, Position::get), row)
+            };
+            assert_eq!(store.step(step(0, 1)).await.unwrap(), Stepped::Done);
+            disk.next(fault);
+            let failed = store.step(step(1, 2)).await;
+            assert!(matches!(failed, Err(StoreError::Io { .. })), "{failed:?}");
+            assert_eq!(view(&store).await, (1, 1));
+            drop(store);
+            let store = disk.options(folder.path()).open().unwrap();
+            let (at, row) = view(&store).await;
+            assert!(at == row && (at == 1 || at == 2 && fault == Fault::Sync), "{fault:?}: {at} and {row}");
+        });
+    }
+}
+
+#[test]
+fn a_step_and_a_commit_that_come_together_share_a_sync() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = FaultyDisk::new();
+        let store = disk.options(folder.path()).open().unwrap();
+        add(&store, "1").await.unwrap();
+        let before = disk.syncs();
+        let rows = (0..1000_u32).map(|key| RowChange::put("t", key.to_be_bytes().to_vec(), vec![1; 100])).collect();
+        store.step(Step { advance: None, rows }).await.unwrap();
+        assert_eq!(disk.syncs(), before + 1);
+        let before = disk.syncs();
+        let mut with_rows = commit("a", "2", Expected::Any);
+        with_rows.rows = (0..100_u32).map(|key| RowChange::put("t", key.to_be_bytes().to_vec(), vec![2; 100])).collect();
+        store.append(vec![with_rows]).await.unwrap();
+        assert_eq!(disk.syncs(), before + 1);
+        // What is refused, and what changes nothing, needs none.
+        let late = Advance { consumer: "view".into(), from: Position::new(1), to: Position::new(1).unwrap() };
+        store.step(Step { advance: Some(late), rows: vec![] }).await.unwrap();
+        store.step(Step::default()).await.unwrap();
+        assert_eq!(disk.syncs(), before + 1);
     });
 }
 

@@ -273,6 +273,7 @@ mod tests {
     use super::*;
     use crate::key::Head;
     use crate::log::Spot;
+    use crate::row::Kept;
     use crate::tail::Reach;
 
     fn open(folder: &std::path::Path) -> Result<Index, String> {
@@ -283,8 +284,12 @@ mod tests {
     fn an_index_that_lost_or_changed_a_key_is_not_used() {
         let folder = tempfile::tempdir().unwrap();
         let stream = StreamId::new("account", "a").unwrap();
-        let changes: [Changes; 4] = [
+        let name = crate::row::name("t", b"key").unwrap();
+        let other = Row { spot: Spot::first(1), kept: Kept::Logged { len: 4000, crc: 2 } };
+        let changes: [Changes; 6] = [
             vec![(key::stream(&stream), None)],
+            vec![(key::row(&name), None)],
+            vec![(key::row(&name), Some(other.encode().unwrap()))],
             vec![(key::mark(1), Some(encode(&Spot::first(2)).unwrap()))],
             vec![(key::consumer("extra"), Some(encode(&1_u64).unwrap()))],
             vec![(key::META.to_vec(), None)],
@@ -295,11 +300,13 @@ mod tests {
             let head = Head { revision: 1, position: 1, commits: 1, ..Head::default() };
             layer.streams.insert(stream.clone(), LayerStream { head, ..LayerStream::default() });
             layer.marks.push((1, Spot::first(1)));
+            let row = Row { kept: Kept::Logged { len: 4000, crc: 1 }, ..other.clone() };
+            layer.rows.insert(name.clone().into(), Some(row));
             layer.reach = Some(Reach { sequence: 1, position: 1, spot: Spot::first(1) });
             index.apply(&layer).unwrap();
             index.apply(&layer).unwrap();
             let meta = index.meta();
-            assert_eq!(meta.keys, 2);
+            assert_eq!(meta.keys, 3);
             drop(index);
             let index = open(folder.path()).unwrap();
             assert_eq!(index.meta(), meta);

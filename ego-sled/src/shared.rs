@@ -147,18 +147,20 @@ pub(crate) struct Indexing {
 #[derive(Default)]
 struct IndexingState {
     done: bool,
+    /// Somebody waits for what is there to be applied.
+    hurry: bool,
     failed: Option<StoreError>,
 }
 
 impl Indexing {
-    /// The indexer waits until something is there and then for `age` or until it weighs `enough`. True when there will be no more.
+    /// The indexer waits until something is there and then for `age`, or until it weighs `enough` or somebody is in a hurry. True when there will be no more.
     pub(crate) fn wait(&self, age: Duration, enough: usize, weight: impl Fn() -> usize) -> bool {
         let mut state = self.state.lock();
         let mut deadline = None;
         while !state.done {
             match weight() {
                 0 => self.wake.wait(&mut state),
-                some if some >= enough => break,
+                some if some >= enough || state.hurry => break,
                 _ => {
                     let deadline = *deadline.get_or_insert_with(|| Instant::now() + age);
                     if self.wake.wait_until(&mut state, deadline).timed_out() {
@@ -167,7 +169,24 @@ impl Indexing {
                 }
             }
         }
+        state.hurry = false;
         state.done
+    }
+
+    /// Has what is there applied at once, and waits until it has `reached` that.
+    pub(crate) fn hurry(&self, reached: impl Fn() -> bool) -> Result<(), StoreError> {
+        let mut state = self.state.lock();
+        while !reached() {
+            match &state.failed {
+                Some(error) => return Err(error.clone()),
+                None if state.done => return Err(StoreError::Closed),
+                None => {}
+            }
+            state.hurry = true;
+            self.wake.notify_one();
+            self.room.wait(&mut state);
+        }
+        Ok(())
     }
 
     /// Tells the indexer that something is there.
@@ -180,17 +199,18 @@ impl Indexing {
     pub(crate) fn finish(&self) {
         self.state.lock().done = true;
         self.wake.notify_one();
+        self.room.notify_all();
     }
 
-    /// Tells the writer that there is room again.
+    /// Tells whoever waits for it that something was applied.
     pub(crate) fn applied(&self) {
         drop(self.state.lock());
-        self.room.notify_one();
+        self.room.notify_all();
     }
 
     pub(crate) fn fail(&self, error: &StoreError) {
         self.state.lock().failed = Some(error.clone());
-        self.room.notify_one();
+        self.room.notify_all();
     }
 
     /// The writer waits until less than `limit` waits for the indexer.

@@ -101,9 +101,9 @@ impl SledStore {
     }
 
     /// Takes the bytes of erased streams, of deleted events and of rows that were replaced or removed off the disk; until then they are
-    /// there, though nothing reads them. (The key of a row that was removed stays; rows that changed in the last second may stay whole.)
-    /// Revisions and positions do not change; reading and writing go on meanwhile. Reads the whole log, and writes again the segments
-    /// that hold such bytes. (The index and a file system's own copies are not looked after.)
+    /// there, though nothing reads them. Revisions and positions do not change; reading and writing go on meanwhile. Reads the whole log, and
+    /// writes again the segments that hold such bytes. (The keys of rows that were removed stay. The index and a file system's own copies
+    /// are not looked after.)
     ///
     /// # Errors
     /// [`StoreError`] when something cannot be read or written; what was done until then stays done, and doing it again is safe.

@@ -8,7 +8,7 @@ mod common;
 
 use common::*;
 use ego::message::Expected;
-use ego::store::{Snapshot, Store, StoreError};
+use ego::store::{Advance, Commit, RowChange, Snapshot, Step, Stepped, Store, StoreError};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -28,7 +28,7 @@ struct Specimen {
 async fn all_of(folder: &Path) -> Result<String, StoreError> {
     let store = small(folder).open()?;
     let streams = ["a", "b", "s", "gone"].map(stream);
-    let commands: Vec<_> = ["a-1", "a-2", "b-1", "s-2", "gone-1", "last"].map(str::to_owned).into();
+    let commands: Vec<_> = ["a-1", "a-2", "b-1", "b-2", "s-2", "gone-1", "last"].map(str::to_owned).into();
     let text = everything(&store, &streams, &commands).await?;
     let kept = store.load_snapshot(&stream("a")).await?;
     assert!(kept.is_none_or(|kept| kept == snapshot()), "another snapshot");
@@ -52,9 +52,19 @@ async fn specimen() -> Specimen {
     store.delete_checkpoint("other").await.unwrap();
     store.save_checkpoint("reader", Some(position(6))).await.unwrap();
     store.delete_up_to(&stream("b"), revision(1)).await.unwrap();
+    let small = |content: u8| RowChange::put("a", "small", vec![content; 9]);
+    store.step(Step { advance: None, rows: vec![small(1)] }).await.unwrap();
+    // Too large for the index, so it is read from the log.
+    let rows = vec![small(2), RowChange::put("ab", "large", vec![3; 1030])];
+    let with_rows = Commit { rows, ..commit("b", "b-2", Expected::Any, vec![event("with rows")]) };
+    store.append(vec![with_rows]).await.unwrap();
     store.save_snapshot(&stream("a"), snapshot()).await.unwrap();
     store.erase(&stream("gone")).await.unwrap();
-    assert_eq!(store.compact().await.unwrap().segments, 1);
+    let compacted = store.compact().await.unwrap();
+    assert_eq!((compacted.segments, compacted.rows), (1, 1));
+    let advance = Some(Advance { consumer: "reader".into(), from: Some(position(6)), to: position(7) });
+    let rows = vec![RowChange::remove("a", "small"), RowChange::put("b", "", "x")];
+    assert_eq!(store.step(Step { advance, rows }).await.unwrap(), Stepped::Done);
     fill(&store, "a", 1).await;
     add(&store, "b", "last").await.unwrap();
     let killed = Files::of(folder.path());

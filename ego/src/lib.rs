@@ -11,6 +11,7 @@ pub mod engine;
 pub mod message;
 pub mod model;
 pub mod projection;
+pub mod publish;
 pub mod reactor;
 pub mod store;
 pub mod subscription;
@@ -27,7 +28,7 @@ pub use testing::test;
 /// What a domain and its program need: `use ego::prelude::*`.
 pub mod prelude {
     pub use crate::engine::{CommandError, Dispatch, Engine, Receipt};
-    pub use crate::model::{Aggregate, Command, Context, Decision, Event, emit};
+    pub use crate::model::{Aggregate, Command, Context, Decision, Delivery, Event, Fold, emit};
     pub use ego_derive::{Aggregate, Command, Event};
 }
 

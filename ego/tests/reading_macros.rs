@@ -171,7 +171,7 @@ struct Seen(u64);
 impl Seen {
     #[cfg(any())]
     #[on(Missing)]
-    fn hidden(&mut self, event: &Missing, missing: &Missing) -> Missing {
+    fn hidden(&mut self, event: &Gone, missing: &Missing) -> Missing {
         missing(event)
     }
     #[cfg(not(any()))]

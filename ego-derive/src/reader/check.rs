@@ -7,8 +7,6 @@ mod index;
 mod mode;
 mod on;
 
-pub(super) use mode::INLINE_FOLLOWS_ONE;
-
 use super::model::{Reader, What};
 use crate::ctxt::Ctxt;
 use crate::name::{self, Name};

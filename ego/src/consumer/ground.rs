@@ -1,6 +1,7 @@
 //! The consumers of an engine: begun with it, ended with it.
 
 use super::control::{Control, Wanted};
+use super::progress::Begin;
 use super::status::{Health, State, Status};
 use crate::engine::Shared;
 use crate::message::Position;
@@ -21,6 +22,11 @@ pub(crate) trait Consumer: Any + Send + Sync {
 
     /// What it follows.
     fn filter(&self) -> Filter;
+
+    /// The checkpoint that it is given before it begins for the first time, and where that stands.
+    fn entry(&self) -> Option<(&str, Begin)> {
+        None
+    }
 
     /// Follows the log until it is told not to run, which is no error.
     fn follow(&self) -> BoxFuture<'_, Result<(), StoppedBy>>;

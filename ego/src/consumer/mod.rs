@@ -2,14 +2,19 @@
 //! they stand, what becomes of an event that they cannot handle, and how they are paused and resumed.
 
 mod control;
+mod follow;
 mod ground;
 mod handle;
 mod policy;
+mod progress;
 mod status;
 
 pub use handle::ConsumerHandle;
 pub use policy::{Backoff, Policy, Then};
+pub use progress::Begin;
 pub use status::{Ailment, ConsumerKind, Health, LastError, State, Status};
 
 pub(crate) use control::{Control, Wanted};
+pub(crate) use follow::{Course, Follower, Handler, checkpoint_of};
 pub(crate) use ground::{Consumer, Consumers, StoppedBy};
+pub(crate) use progress::enter;

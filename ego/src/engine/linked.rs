@@ -1,6 +1,7 @@
 //! What is linked into the program, and everything that is wrong with it: against itself, the services and the store.
 
 use super::registry::{AggregateDescriptor, CommandDescriptor, HandlersDescriptor, Location};
+use crate::consumer::ConsumerKind;
 use crate::message::{InvalidText, StreamId};
 use crate::model::Services;
 use crate::store::EventType;
@@ -218,6 +219,24 @@ pub enum StartProblem {
         /// The type's path.
         aggregate: &'static str,
     },
+    /// A consumer has no name, or one that it cannot have.
+    #[error("a {kind} is named {name:?}: a name is not empty, has no `@` in it, and belongs to one {kind}")]
+    ConsumerName {
+        /// What it is.
+        kind: ConsumerKind,
+        /// The name.
+        name: String,
+    },
+    /// Two reactors have one name.
+    #[error("two reactors are named {name:?}: {first} and {second}")]
+    DuplicateReactor {
+        /// The name.
+        name: &'static str,
+        /// One of them.
+        first: Party,
+        /// The other.
+        second: Party,
+    },
     /// Two projections have one name.
     #[error("two projections are named {name:?}: {first} and {second}")]
     DuplicateProjection {
@@ -265,6 +284,38 @@ pub enum StartProblem {
         stored: u32,
         /// The version of the program.
         version: u32,
+    },
+    /// A reactor observes on every node, and this one has no name.
+    #[error("the reactor {name:?} keeps a checkpoint for each node: give this one a name with `.node(…)` on the engine builder")]
+    NoNode {
+        /// The reactor's name.
+        name: &'static str,
+    },
+    /// A consumer has a policy with dead letters, which it does not keep.
+    #[error("the {kind} {name:?} cannot keep dead letters: choose `Policy::fail()` or `Policy::skip()`")]
+    NoDeadLetters {
+        /// What it is.
+        kind: ConsumerKind,
+        /// Its name.
+        name: String,
+    },
+    /// A consumer follows a kind that nobody registered.
+    #[error("the {kind} {name:?} follows {follows:?}, and no aggregate is named so")]
+    FollowsNothing {
+        /// What it is.
+        kind: ConsumerKind,
+        /// Its name.
+        name: String,
+        /// The kind that it follows.
+        follows: String,
+    },
+    /// What was given as the source of published events is no URI reference.
+    #[error(
+        "{given:?} cannot be the source of published events: it is no URI reference, as `/bank` or `https://example.org/bank`"
+    )]
+    InvalidSource {
+        /// What was given.
+        given: String,
     },
     /// The store holds events that nothing in the program can read.
     #[error(

@@ -9,6 +9,7 @@ mod committer;
 mod door;
 mod drive;
 mod error;
+mod followers;
 mod forget;
 mod gate;
 mod inline;
@@ -183,11 +184,6 @@ impl Engine {
     pub(crate) fn knows<A: Aggregate>(&self) -> Result<(), UnknownTarget> {
         let known = self.inner.places.contains_key(&TypeId::of::<A>());
         if known { Ok(()) } else { Err(UnknownTarget::Aggregate { aggregate: std::any::type_name::<A>() }) }
-    }
-
-    /// How each kind's events are read as JSON.
-    pub(crate) fn json_readers(&self) -> BTreeMap<&'static str, ToJson> {
-        self.inner.kinds.iter().map(|(kind, found)| (*kind, found.aggregate.to_json)).collect()
     }
 
     /// The store that the engine keeps everything in.

@@ -4,11 +4,13 @@ use super::committer::Committer;
 use super::gate::Gate;
 use super::inline::{Inlines, Views};
 use super::limits::Limits;
+use super::registry::ToJson;
 use crate::clock::{Clock, IdSource};
 use crate::codec::AnyCodec;
-use crate::message::Name;
+use crate::message::{Name, Position};
 use crate::model::{Aggregate, DecodeError, Services};
 use crate::store::{AnyStore, StoreError};
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -28,6 +30,12 @@ pub(crate) struct Shared {
     /// Set before anything is sent.
     pub(super) inlines: OnceLock<Inlines>,
     pub(crate) started: Instant,
+    /// Where the log ended then.
+    pub(crate) head_at_start: Option<Position>,
+    /// How the events of each kind are read as JSON.
+    pub(crate) to_json: BTreeMap<&'static str, ToJson>,
+    /// What stands as the source in the envelopes of published events.
+    pub(crate) source: Arc<str>,
 }
 
 impl Shared {

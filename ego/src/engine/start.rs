@@ -7,14 +7,17 @@ use super::inline::Inlines;
 use super::limits::Limits;
 use super::linked::{Linked, StartProblem};
 use super::place::AnyPlace;
+use super::registry::Location;
 use super::shared::{Codecs, Shared};
 use super::{Engine, Inner, committer::Committer};
 use crate::clock::{Clock, IdSource, SystemClock, UuidSource};
 use crate::codec::{AnyCodec, Codec, Json};
-use crate::consumer::{Consumer, Consumers};
+use crate::consumer::{Consumers, enter};
 use crate::message::Name;
 use crate::model::{Aggregate, Projection, Services};
 use crate::projection::{AnyProjection, OnNewVersion, ProjectionDescriptor, ProjectionOptions, ViewError};
+use crate::publish::{Publisher, PublisherOptions, Publishing};
+use crate::reactor::{Reacting, ReactorOptions, ReactorSources};
 use crate::store::{AnyStore, MemoryStore, Store, StoreError};
 use std::any::TypeId;
 use std::collections::{HashMap, HashSet};
@@ -38,12 +41,12 @@ pub struct EngineBuilder {
     ids: Arc<dyn IdSource>,
     required: Vec<(TypeId, &'static str)>,
     retired: HashSet<String>,
-    consumers: Vec<MakeConsumer>,
     projections: HashMap<TypeId, (&'static str, ProjectionOptions)>,
+    publishers: Vec<Publishing>,
+    reactors: Vec<Reacting>,
+    node: Option<String>,
+    source: String,
 }
-
-/// Makes a consumer of the engine that starts.
-pub(crate) type MakeConsumer = Box<dyn FnOnce(&Arc<Shared>) -> Arc<dyn Consumer> + Send>;
 
 impl fmt::Debug for EngineBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -67,8 +70,11 @@ impl Default for EngineBuilder {
             ids: Arc::new(UuidSource),
             required: Vec::new(),
             retired: HashSet::new(),
-            consumers: Vec::new(),
             projections: HashMap::new(),
+            publishers: Vec::new(),
+            reactors: Vec::new(),
+            node: None,
+            source: "/ego".to_owned(),
         }
     }
 }
@@ -136,9 +142,36 @@ impl EngineBuilder {
         self
     }
 
-    /// Runs this beside the aggregates.
-    pub(crate) fn consumer(mut self, make: MakeConsumer) -> Self {
-        self.consumers.push(make);
+    /// Sends recorded events out with this publisher: all of them, from the first on, in order, at least once.
+    pub fn publisher(self, publisher: impl Publisher) -> Self {
+        self.publisher_with(publisher, PublisherOptions::new())
+    }
+
+    /// The same for some of the events, or with another policy.
+    pub fn publisher_with(mut self, publisher: impl Publisher, options: PublisherOptions) -> Self {
+        self.publishers.push(Publishing::new(publisher, options));
+        self
+    }
+
+    /// Runs a reactor with this value and these options. Those that are linked in and not given here run with their default value.
+    #[track_caller]
+    pub fn reactor<R: ReactorSources>(mut self, reactor: R, options: ReactorOptions) -> Self {
+        let caller = std::panic::Location::caller();
+        self.reactors.push(Reacting::new(reactor, options, Location::new(caller.file(), caller.line())));
+        self
+    }
+
+    /// The name of this node among those that work on the same store, the same at each start: what an
+    /// [observer](crate::model::Audience::Observer) keeps its checkpoint under.
+    pub fn node(mut self, name: impl Into<String>) -> Self {
+        self.node = Some(name.into());
+        self
+    }
+
+    /// What stands as the source in the envelopes of published events: a URI reference, `/ego` when left out. Source and id together
+    /// are one event for whoever receives it, so engines on different stores that publish to the same place need different ones.
+    pub fn event_source(mut self, source: impl Into<String>) -> Self {
+        self.source = source.into();
         self
     }
 
@@ -147,7 +180,7 @@ impl EngineBuilder {
     /// To be called on a tokio runtime, which the engine then runs on.
     ///
     /// # Errors
-    /// [`StartError`] with every problem at once. Nothing was written.
+    /// [`StartError`] with every problem at once.
     pub async fn start(self) -> Result<Engine, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         let store = self.store.unwrap_or_else(|| AnyStore::new(MemoryStore::new()));
@@ -161,12 +194,16 @@ impl EngineBuilder {
         let unknown = self.projections.iter().filter(|(id, _)| unknown(id));
         problems.extend(unknown.map(|(_, (projection, _))| StartProblem::UnknownProjection { projection }));
         problems.extend(linked.unreadable(&stored, &self.retired));
+        problems.extend(linked.publishing(&self.publishers, &self.source));
+        let reactors = linked.reactors(self.reactors);
+        problems.extend(linked.reacting(&reactors, self.node.as_deref(), &self.services));
         if !problems.is_empty() {
             return Err(StartError::Problems(problems));
         }
         let limits = self.limits.in_bounds();
         let mut read = self.reads;
         read.push(AnyCodec::new(Json));
+        let head_at_start = store.head().await.map_err(StartError::Store)?;
         let shared = Arc::new(Shared {
             committer: Committer::new(store.clone(), runtime.clone(), limits.commit_bytes, limits.batch),
             store,
@@ -179,6 +216,9 @@ impl EngineBuilder {
             gate: Gate::default(),
             inlines: OnceLock::new(),
             started: Instant::now(),
+            head_at_start,
+            to_json: linked.aggregates.iter().map(|aggregate| (aggregate.kind, aggregate.to_json)).collect(),
+            source: self.source.into(),
             limits,
         });
         let places: HashMap<TypeId, Arc<dyn AnyPlace>> = linked
@@ -189,7 +229,10 @@ impl EngineBuilder {
         let projections = open_projections(&shared, &projections, self.projections).await?;
         build_inline_views(&shared, &projections).await?;
         let folded = projections.values().filter_map(|projection| Arc::clone(projection).consumer());
-        let consumers = folded.chain(self.consumers.into_iter().map(|make| make(&shared))).collect();
+        let publishers = self.publishers.into_iter().map(|publishing| publishing.consumer(&shared));
+        let reactors = reactors.into_iter().map(|reacting| reacting.consumer(&shared, self.node.as_deref()));
+        let consumers: Vec<_> = folded.chain(reactors).chain(publishers).collect();
+        enter(&consumers, &shared).await.map_err(StartError::Store)?;
         let inner = Arc::new(Inner {
             kinds: linked.kinds(),
             places,
@@ -238,14 +281,14 @@ async fn build_inline_views(shared: &Shared, projections: &HashMap<TypeId, Arc<d
     Ok(())
 }
 
-/// Why an engine did not start. Nothing was written, unless it says otherwise.
+/// Why an engine did not start. Nothing was written but checkpoints of consumers that had none, unless it says otherwise.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// What is linked in does not fit together; every problem that was found.
     #[error("the engine cannot start:{}", list(.0))]
     Problems(Vec<StartProblem>),
-    /// The store could not be asked what it holds.
+    /// The store could not be asked what it holds, or a new consumer could not be entered.
     #[error("the store failed")]
     Store(#[source] StoreError),
     /// The views of an inline projection could not be built from what is recorded. What was built is built again at the next start.

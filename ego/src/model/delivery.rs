@@ -123,6 +123,15 @@ pub struct Token {
     ordinal: u32,
 }
 
+impl Token {
+    /// What [`Display`](fmt::Display) showed.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (position, ordinal) = text.split_once('.')?;
+        Some(Self { position: Position::new(position.parse().ok()?)?, ordinal: ordinal.parse().ok()? })
+    }
+}
+
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.position, self.ordinal)

@@ -13,9 +13,6 @@ use crate::store::{Step, Store, StoreError};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
-/// How far behind what is built may be when the other one is held up for it to catch up: the log may grow all the time.
-const NEAR: u64 = 1000;
-
 impl<P: Sources> Projected<P> {
     /// The record as it is kept; with something to build when there is nothing of this version to read.
     pub(super) async fn reload_record(&self) -> Result<Record, Halt> {
@@ -100,7 +97,8 @@ impl<P: Sources> Projected<P> {
                 live.round(None).await?;
             }
             let gap = position(live.reached).saturating_sub(position(new.reached));
-            if gap > NEAR && new.is_behind().await? {
+            // The log may grow all the time: the last page is folded while the other one is held up.
+            if gap > new.batch() as u64 && new.is_behind().await? {
                 new.round(None).await?;
             } else {
                 self.level(live, new).await?;

@@ -368,6 +368,11 @@ impl<P: Sources> Track<P> {
         self
     }
 
+    /// How many events it takes at once.
+    pub(super) fn batch(&self) -> usize {
+        self.batch
+    }
+
     /// A view as the next page would find it, without its place in memory.
     pub(super) async fn take(&mut self, key: &str) -> Result<Slot<P>, Halt> {
         self.settle().await?;

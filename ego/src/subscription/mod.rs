@@ -3,9 +3,12 @@
 mod reader;
 mod start;
 mod tail;
+mod waiter;
 
 pub use reader::{Delivered, DeliveredJson, Subscription, SubscriptionError};
 pub use start::Subscribe;
+pub use waiter::{WaitError, Waiter};
 
 pub(crate) use reader::delivery;
-pub(crate) use tail::Tail;
+pub(crate) use start::read_json;
+pub(crate) use tail::{Tail, Tailed};

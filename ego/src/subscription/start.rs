@@ -6,7 +6,7 @@ use crate::engine::{Engine, ReadError, Shared, UnknownTarget};
 use crate::message::{Name, Position, StreamId};
 use crate::model::{Aggregate, DecodeError, Event, Stored};
 use crate::store::{Filter, RecordedEvent, Store};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Which events are wanted, and from where on; made by [`Engine::subscribe`]. From the start of the log unless said otherwise.
@@ -138,13 +138,13 @@ impl<'e> Subscribe<'e> {
     /// # Errors
     /// [`ReadError::Unknown`] for a kind that nobody registered, [`ReadError::Store`].
     pub async fn json(self) -> Result<Subscription<DeliveredJson>, ReadError> {
-        let kinds: BTreeMap<&'static str, ToJson> = self.engine.json_readers();
+        let kinds = &self.engine.shared().to_json;
         if let Some(kind) = self.filter.kinds.iter().find(|kind| !kinds.contains_key(kind.as_str())) {
             let known = kinds.keys().copied().collect();
             return Err(UnknownTarget::Kind { kind: kind.to_string(), known }.into());
         }
-        self.begin(Box::new(move |shared, event, ready| {
-            let Some(to_json) = kinds.get(event.stream.kind()) else {
+        self.begin(Box::new(|shared, event, ready| {
+            let Some(to_json) = shared.to_json.get(event.stream.kind()) else {
                 // A retired kind: nobody reads it.
                 return Ok(());
             };

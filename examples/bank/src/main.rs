@@ -3,13 +3,16 @@
 //! ```text
 //! cargo run -p bank                                           # the tour: a small ledger, a statement, and the store reopened
 //! cargo run -p bank -- import FILE --store DIR --clients 64   # a ledger of your own
-//! cargo run -p bank -- balances --store DIR
+//! cargo run -p bank -- balances --store DIR                  # from a view; --at-least 50000 asks its index
+//! cargo run -p bank -- months 25 --store DIR                 # a view of several kinds
 //! cargo run -p bank -- statement 25 --store DIR
 //! cargo run -p bank -- history 25 --store DIR
 //! cargo run -p bank -- send 25 Freeze '{"reason":"lost card"}' --store DIR
+//! cargo run -p bank -- watch --store DIR                     # events as they come, and commands from the keyboard
 //! ```
 //!
-//! Read `account.rs` first: it is the whole domain. Then `import.rs`, which sends the commands, and `show.rs`, which reads.
+//! Read `account.rs` first: it is the domain, with a second kind in `order.rs`. Then `import.rs`, which sends the commands, `views.rs`,
+//! what is folded from the events as they come, and `show.rs`, which reads.
 //!
 //! Exit codes: 0 when all went well, 1 for a failure, 2 when rows of a ledger were bad.
 
@@ -20,16 +23,20 @@ mod demo;
 mod import;
 mod ledger;
 mod money;
+mod order;
 mod show;
+mod views;
+mod watch;
 
 use account::Account;
 use clap::{Args, Parser, Subcommand};
-use ego::message::MetadataDraft;
+use ego::message::{MetadataDraft, Position};
 use ego::prelude::*;
 use ego::store::StoreError;
 use ego_sled::SledStore;
 use import::{BadRow, Tally};
 use ledger::Ledger;
+use money::Money;
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, BufReader, IsTerminal, Write};
@@ -63,6 +70,15 @@ enum Action {
     },
     /// Prints the balances of all accounts.
     Balances {
+        /// Only those with so many koruna or more.
+        #[arg(long, value_name = "KORUNA")]
+        at_least: Option<u64>,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Prints what happened to an account in each month.
+    Months {
+        account: u64,
         #[command(flatten)]
         at: At,
     },
@@ -78,13 +94,25 @@ enum Action {
         #[command(flatten)]
         at: At,
     },
-    /// Sends any command to an account, by its name, and prints the answer: Open, Deposit, Withdraw, Freeze, Unfreeze, Close.
+    /// Prints events as JSON lines, those that are there and those that come, and takes commands from standard input, one to a line, as
+    /// `send` does: `25 Freeze {"reason":"lost card"}`. Ends with it.
+    Watch {
+        /// Only what was recorded behind this position.
+        #[arg(long, default_value_t = 0)]
+        after: u64,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Sends any command, by its name, and prints the answer: Open, Deposit, Withdraw, Freeze, Unfreeze, Close; Agree and End to an order.
     Send {
-        account: u64,
+        /// The number of the account, or the name of the order.
+        id: String,
         command: String,
         /// The command's content.
         #[arg(default_value = "{}", value_parser = json)]
         json: serde_json::Value,
+        #[arg(long, default_value = Account::KIND)]
+        kind: String,
         #[command(flatten)]
         at: At,
     },
@@ -139,8 +167,16 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
                 return Ok(ExitCode::from(BAD_ROWS));
             }
         }
-        Some(Action::Balances { at }) => {
-            on_store(at.existing()?, async |engine| show::balances(engine, &mut out).await).await?;
+        Some(Action::Balances { at_least, at }) => {
+            let least = at_least.map(|koruna| koruna.checked_mul(100).ok_or("so many koruna are never there")).transpose()?;
+            let least = least.map(Money::from_hundredths);
+            on_store(at.existing()?, async |engine| show::balances(engine, least, &mut out).await).await?;
+        }
+        Some(Action::Months { account, at }) => {
+            on_store(at.existing()?, async |engine| show::months(engine, account, &mut out).await).await?;
+        }
+        Some(Action::Watch { after, at }) => {
+            on_store(&at.store, async |engine| watch::watch(engine, Position::new(after), &mut out).await).await?;
         }
         Some(Action::Statement { account, at }) => {
             on_store(at.existing()?, async |engine| show::statement(engine, account, &mut out).await).await?;
@@ -148,8 +184,8 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Some(Action::History { account, at }) => {
             on_store(at.existing()?, async |engine| show::history(engine, account, &mut out).await).await?;
         }
-        Some(Action::Send { account, command, json, at }) => {
-            let reply = on_store(&at.store, async |engine| send(engine, account, &command, json).await).await?;
+        Some(Action::Send { id, command, json, kind, at }) => {
+            let reply = on_store(&at.store, async |engine| send(engine, &kind, &id, &command, json).await).await?;
             writeln!(out, "{reply}")?;
         }
     }
@@ -199,8 +235,14 @@ async fn import_file(engine: &Engine, ledger: File, name: &str, clients: usize) 
 }
 
 /// Sends a command by its name: what an HTTP endpoint would do.
-async fn send(engine: &Engine, account: u64, command: &str, json: serde_json::Value) -> Result<serde_json::Value, Failure> {
-    let sending = engine.dispatch(Account::KIND, account.to_string(), command, json);
+pub async fn send(
+    engine: &Engine,
+    kind: &str,
+    id: &str,
+    command: &str,
+    json: serde_json::Value,
+) -> Result<serde_json::Value, Failure> {
+    let sending = engine.dispatch(kind, id, command, json);
     Ok(sending.metadata(MetadataDraft::new().actor("teller")).await?.reply)
 }
 

@@ -3,40 +3,73 @@
 use crate::Failure;
 use crate::account::{Account, AccountEvent, Details, Status};
 use crate::money::Money;
+use crate::views::{Balance, Month};
 use ego::Timestamp;
 use ego::engine::RecordedJson;
 use ego::message::{Metadata, Position, Revision};
 use ego::prelude::*;
+use ego::store::Store;
 use serde::Serialize;
 use std::io::Write;
 
-/// All accounts by number: each is folded from its events.
-pub async fn accounts(engine: &Engine) -> Result<Vec<(u64, Account)>, Failure> {
-    let mut accounts = Vec::new();
-    let mut after: Option<String> = None;
-    loop {
-        let page = engine.ids::<Account>(after.as_deref(), 1000).await?;
-        for id in page.items {
-            let number = id.parse().map_err(|_| format!("the account {id:?} has no number"))?;
-            accounts.push((number, engine.load::<Account>(&id).await?.state));
+/// The balances of all accounts, by number, or of those with so much or more.
+pub async fn all_balances(engine: &Engine, at_least: Option<Money>) -> Result<Vec<(u64, Balance)>, Failure> {
+    let head = engine.store().head().await?;
+    // The index is asked for the rich, so that the others are not read at all.
+    let views = || {
+        let views = engine.views::<Balance>().after(head).limit(1000);
+        match at_least {
+            Some(least) => views.between("hundredths", least.hundredths()..),
+            None => views,
         }
-        after = page.next;
-        if after.is_none() {
-            break;
+    };
+    let mut balances = Vec::new();
+    let mut page = views().page().await?;
+    loop {
+        for (id, balance) in page.items {
+            let number = id.parse().map_err(|_| format!("the account {id:?} has no number"))?;
+            balances.push((number, balance));
+        }
+        match page.next {
+            Some(next) => page = views().at(next).page().await?,
+            None => break,
         }
     }
     // The store orders ids as texts: 10 before 9.
-    accounts.sort_unstable_by_key(|(number, _)| *number);
-    Ok(accounts)
+    balances.sort_unstable_by_key(|(number, _)| *number);
+    Ok(balances)
 }
 
 /// One line per account: what a program reads.
-pub async fn balances(engine: &Engine, out: &mut impl Write) -> Result<(), Failure> {
+pub async fn balances(engine: &Engine, at_least: Option<Money>, out: &mut impl Write) -> Result<(), Failure> {
     writeln!(out, "account_id;transactions;refused;closing_hundredths")?;
-    for (number, account) in accounts(engine).await? {
+    for (number, account) in all_balances(engine, at_least).await? {
         writeln!(out, "{number};{};{};{}", account.transactions, account.refused, account.balance.hundredths())?;
     }
     Ok(())
+}
+
+/// What a customer gets every month.
+pub async fn months(engine: &Engine, number: u64, out: &mut impl Write) -> Result<(), Failure> {
+    let head = engine.store().head().await?;
+    let months = || engine.views::<Month>().after(head).prefix(format!("{number}/")).limit(100);
+    let mut page = months().page().await?;
+    if page.items.is_empty() {
+        return Err(format!("nothing is known of account {number}").into());
+    }
+    writeln!(out, "Account {number}")?;
+    writeln!(out, "{:<9}{:>14}{:>14}{:>10}{:>8}{:>7}", "month", "deposited", "withdrawn", "declined", "orders", "ended")?;
+    loop {
+        for (key, month) in &page.items {
+            let name = key.split_once('/').map_or(&**key, |(_, name)| name);
+            let Month { deposited, withdrawn, declined, orders_agreed, orders_ended } = month;
+            writeln!(out, "{name:<9}{deposited:>14}{withdrawn:>14}{declined:>10}{orders_agreed:>8}{orders_ended:>7}")?;
+        }
+        match page.next {
+            Some(next) => page = months().at(next).page().await?,
+            None => return Ok(()),
+        }
+    }
 }
 
 /// What a customer reads: the movements of an account, with the balance after each.

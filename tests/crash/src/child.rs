@@ -6,6 +6,7 @@ use crate::house;
 use crate::outcome::Outcome;
 use crate::random::Random;
 use crate::said::{Chore, Said};
+use crate::views::{VIEWS, project};
 use ego::Engine;
 use ego_sled::SledStore;
 use std::io::Read;
@@ -89,6 +90,9 @@ impl Child {
             Work::Group => {
                 let store = store.clone();
                 all.spawn(follow(store.clone()));
+                for view in VIEWS {
+                    all.spawn(project(store.clone(), view));
+                }
                 all.spawn(async move {
                     loop {
                         checkpoints(&store).await?;

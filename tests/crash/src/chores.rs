@@ -5,6 +5,7 @@ use crate::outcome::Outcome;
 use crate::random::Random;
 use crate::said::{Chore, Said};
 use crate::tried::{Answer, Asked, LARGE, Tried};
+use crate::views::catch_up;
 use ego::Engine;
 use ego::message::{Expected, Position, Revision};
 use ego::store::{Filter, Store, StoreError};
@@ -78,6 +79,7 @@ pub(crate) async fn upkeep(engine: Engine, store: SledStore, mut random: Random,
             Said::Answered { token: tried.token, answer, repeated }.say()?;
         }
         if !random.one_in(8) {
+            catch_up(&store).await?;
             checkpoints(&store).await?;
         }
         if let Some(revision) = Revision::new(random.between(0, last)) {

@@ -85,7 +85,7 @@ impl Life {
                 self.opening_again(aim)?;
             }
             Phase::Append => self.until_hit(Work::Append, aim)?,
-            Phase::Group | Phase::Checkpoint => self.until_hit(Work::Group, aim)?,
+            Phase::Group | Phase::Checkpoint | Phase::Step => self.until_hit(Work::Group, aim)?,
             Phase::Large => self.until_hit(Work::Large, aim)?,
             Phase::Snapshot => self.until_hit(Work::Snapshot, aim)?,
             Phase::Retention | Phase::Compaction => self.until_hit(Work::Compact, aim)?,
@@ -145,7 +145,7 @@ impl Life {
         let after = match aim {
             Phase::Append => After::Answers(self.random.below(10)),
             Phase::Group => After::Answers(self.random.below(60)),
-            Phase::Snapshot | Phase::Checkpoint => After::Begun(aim, self.random.between(1, 8)),
+            Phase::Snapshot | Phase::Checkpoint | Phase::Step => After::Begun(aim, self.random.between(1, 8)),
             Phase::Retention | Phase::Compaction => After::Begun(aim, self.random.between(1, 3)),
             Phase::Large | Phase::Closing => After::Begun(aim, self.random.between(1, 3)),
             Phase::Creating | Phase::Opening | Phase::Recovery | Phase::Rebuilding => After::Begun(aim, 1),

@@ -116,7 +116,9 @@ impl Known {
     fn begun(&mut self, chore: Chore) {
         match chore {
             Chore::Snapshot { stream, revision } => drop(self.snapshots.insert((stream, revision))),
-            Chore::Checkpoint { consumer, position } => self.checkpoints.entry(consumer).or_default().begun = Some(position),
+            Chore::Checkpoint { consumer, position } | Chore::Step { consumer, position } => {
+                self.checkpoints.entry(consumer).or_default().begun = Some(position);
+            }
             Chore::Delete { stream, revision } => {
                 let pile = self.piles.entry(stream).or_default();
                 pile.deleting = pile.deleting.max(revision);
@@ -128,7 +130,7 @@ impl Known {
 
     fn done(&mut self, chore: Chore) {
         match chore {
-            Chore::Checkpoint { consumer, position } => {
+            Chore::Checkpoint { consumer, position } | Chore::Step { consumer, position } => {
                 self.checkpoints.insert(consumer, Checkpoint { done: Some(position), begun: None });
             }
             Chore::Delete { stream, revision } => {

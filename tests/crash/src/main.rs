@@ -19,6 +19,7 @@ mod random;
 mod run;
 mod said;
 mod tried;
+mod views;
 
 use clap::{Parser, Subcommand};
 use outcome::{Outcome, whole};

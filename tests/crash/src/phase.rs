@@ -23,6 +23,8 @@ pub(crate) enum Phase {
     Large,
     Snapshot,
     Checkpoint,
+    /// Rows and a checkpoint, together.
+    Step,
     /// Deleting events, erasing a stream.
     Retention,
     Compaction,
@@ -30,7 +32,7 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Creating,
         Self::Opening,
         Self::Recovery,
@@ -40,6 +42,7 @@ impl Phase {
         Self::Large,
         Self::Snapshot,
         Self::Checkpoint,
+        Self::Step,
         Self::Retention,
         Self::Compaction,
         Self::Closing,
@@ -53,6 +56,7 @@ impl Phase {
             Chore::Compact => Self::Compaction,
             Chore::Snapshot { .. } => Self::Snapshot,
             Chore::Checkpoint { .. } => Self::Checkpoint,
+            Chore::Step { .. } => Self::Step,
             Chore::Delete { .. } | Chore::Erase { .. } => Self::Retention,
         }
     }

@@ -128,6 +128,7 @@ impl Tally {
         sum.repeated += checked.repeated;
         sum.readers += checked.readers;
         sum.snapshots += checked.snapshots;
+        sum.rows += checked.rows;
         sum.commits_applied += checked.commits_applied;
         sum.head = sum.head.max(checked.head);
         self.clean += u64::from(checked.clean);
@@ -157,7 +158,7 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Checked { promises, compared, unanswered, unanswered_recorded, events, repeated, readers, snapshots, .. } =
             &self.checked;
-        let Checked { commits_applied, head, .. } = &self.checked;
+        let Checked { commits_applied, head, rows, .. } = &self.checked;
         writeln!(f, "rounds            {} on {} stores, the longest {:?}", self.rounds, self.lives, self.longest)?;
         writeln!(f, "kills             {}, of these {} beside what they aimed at", self.all_kills, self.missed)?;
         for phase in Phase::ALL {
@@ -169,6 +170,7 @@ impl fmt::Display for Tally {
         writeln!(f, "folded            {events} events, the longest log {head}")?;
         writeln!(f, "readers           {readers} pages of the log seen before a kill and compared")?;
         writeln!(f, "snapshots         {snapshots} found and compared")?;
+        writeln!(f, "rows              {rows} of views and of commits compared with the log")?;
         writeln!(f, "openings          {} checks found a closed store; {} openings cut a torn write", self.clean, self.cuts)?;
         writeln!(f, "index             {commits_applied} commits applied again; rebuilt for: {:?}", self.rebuilt)?;
         writeln!(f, "failures          {}", self.failures.len())?;

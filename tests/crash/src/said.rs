@@ -29,10 +29,26 @@ pub(crate) enum Chore {
     Open,
     Close,
     Compact,
-    Snapshot { stream: StreamId, revision: u64 },
-    Checkpoint { consumer: String, position: u64 },
-    Delete { stream: StreamId, revision: u64 },
-    Erase { stream: StreamId },
+    Snapshot {
+        stream: StreamId,
+        revision: u64,
+    },
+    Checkpoint {
+        consumer: String,
+        position: u64,
+    },
+    /// A view's rows and its checkpoint change together.
+    Step {
+        consumer: String,
+        position: u64,
+    },
+    Delete {
+        stream: StreamId,
+        revision: u64,
+    },
+    Erase {
+        stream: StreamId,
+    },
 }
 
 impl Said {

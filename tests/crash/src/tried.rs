@@ -6,7 +6,7 @@ use bytes::Bytes;
 use ego::message::{CommandId, Expected, Metadata, MetadataDraft, StreamId};
 use ego::model::{Aggregate, Command, HandledBy};
 use ego::prelude::{CommandError, Dispatch, Engine};
-use ego::store::{Body, Commit, Committed, NewEvent, NewState, Refusal, Store, Verdict};
+use ego::store::{Body, Commit, Committed, NewEvent, NewState, Refusal, RowChange, Store, Verdict};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -87,6 +87,17 @@ impl Promise {
     }
 }
 
+/// The tables of what comes with commits to the store itself.
+pub(crate) const TOKENS: &str = "tokens";
+pub(crate) const LAST: &str = "last";
+pub(crate) const NOTES: &str = "notes";
+pub(crate) const PILES: &str = "piles";
+
+/// What money leaves behind in [`TOKENS`]: sometimes short, sometimes long.
+pub(crate) fn of_token(token: &str, by: u64) -> String {
+    token.repeat((by * 7 % 120) as usize + 1)
+}
+
 /// A state of this many bytes is written page by page, so a kill can cut it.
 pub(crate) const LARGE: usize = 1 << 20;
 
@@ -158,6 +169,19 @@ impl Tried {
             }
             _ => return Err("this is for the engine".into()),
         };
+        let id = self.stream.id();
+        let rows = match self.asked {
+            Asked::Direct { by, .. } => {
+                let last = if by % 5 == 0 {
+                    RowChange::remove(LAST, id.to_owned())
+                } else {
+                    RowChange::put(LAST, id.to_owned(), self.token.clone())
+                };
+                vec![RowChange::put(TOKENS, self.token.clone(), of_token(&self.token, by)), last]
+            }
+            Asked::Keep { .. } => vec![RowChange::put(NOTES, id.to_owned(), self.token.clone())],
+            _ => vec![RowChange::put(PILES, id.to_owned(), self.token.clone())],
+        };
         let mut metadata = Metadata::new(CommandId::new(&self.token)?, command, jiff::Timestamp::UNIX_EPOCH);
         metadata.entries.insert(TOKEN.to_owned(), self.token.clone());
         Ok(Commit {
@@ -167,7 +191,7 @@ impl Tried {
             codec: "json".into(),
             body,
             reply: serde_json::to_vec(&reply)?.into(),
-            rows: vec![],
+            rows,
         })
     }
 }

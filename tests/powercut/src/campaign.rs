@@ -67,6 +67,8 @@ pub struct Report {
     pub acknowledged: u64,
     /// Events that were read.
     pub events: u64,
+    /// Rows of views and of commits that were compared.
+    pub rows: u64,
     /// Of the images in the buffered mode, those that lack something that was acknowledged.
     pub lossy: u64,
     /// What they lack.
@@ -85,13 +87,13 @@ pub struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, traces, operations, syncs, images, durable, acknowledged, events, .. } = self;
+        let Self { seed, traces, operations, syncs, images, durable, acknowledged, events, rows, .. } = self;
         let Self { lossy, lost, rebuilt, again: (twice, useless), done, failures, time, .. } = self;
         writeln!(f, "EGO_POWERCUT_SEED={seed}")?;
         writeln!(f, "{traces} traces: {operations} operations, {syncs} syncs; done: {done:?}")?;
         writeln!(
             f,
-            "{images} images opened ({durable} durable): {acknowledged} acknowledgements compared, {events} events read"
+            "{images} images opened ({durable} durable): {acknowledged} acknowledgements and {rows} rows compared, {events} events read"
         )?;
         writeln!(f, "buffered: {lost} losses in {lossy} of {} images", images - durable)?;
         writeln!(f, "index: rebuilt in {rebuilt} images; again in {useless} of {twice} that were closed and opened once more")?;
@@ -112,7 +114,9 @@ impl Report {
         if self.lost == 0 {
             return Err("nothing was lost in the buffered mode: the harness sees nothing".into());
         }
-        for sort in ["Add", "Look", "Append", "Save", "Checkpoint", "Forget", "Snapshot", "Delete", "Erase", "Compact", "Close"] {
+        for sort in
+            ["Add", "Look", "Append", "Save", "Checkpoint", "Forget", "Step", "Snapshot", "Delete", "Erase", "Compact", "Close"]
+        {
             if self.done.get(sort).is_none_or(|count| *count == 0) {
                 return Err(format!("no {sort} was acknowledged: the processes do too little").into());
             }
@@ -309,7 +313,8 @@ impl Campaign {
             self.report.images += 1;
             self.report.durable += u64::from(!recording.work.buffered);
             match found {
-                Ok(Found { acknowledged, lost, events, rebuilt, again }) => {
+                Ok(Found { acknowledged, lost, events, rows, rebuilt, again }) => {
+                    self.report.rows += rows;
                     self.report.rebuilt += u64::from(rebuilt);
                     self.report.again.0 += u64::from(again.is_some());
                     self.report.again.1 += u64::from(again == Some(true));

@@ -3,13 +3,14 @@
 
 use crate::Result;
 use crate::image::Image;
+use crate::rows;
 use crate::said::{Does, Told};
 use crate::vault::{SAFE, VAULT, Vault, note};
 use crate::work::{Work, commit, engine, open, send, snapshot};
 use crate::world::{Answer, Tried, World};
 use ego::Engine;
 use ego::message::{CommandId, Position, Revision, StreamId};
-use ego::store::{Filter, RecordedEvent, Refusal, Store, StreamHead, Verdict};
+use ego::store::{Filter, RecordedEvent, Refusal, Stepped, Store, StreamHead, Verdict};
 use ego_sled::{Durability, SledStore};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -26,6 +27,8 @@ pub(crate) struct Found {
     /// Those that are not there, in the buffered mode.
     pub(crate) lost: u64,
     pub(crate) events: u64,
+    /// Rows that were compared.
+    pub(crate) rows: u64,
     /// The index was useless after the cut.
     pub(crate) rebuilt: bool,
     /// It was useless again when the store was opened once more, if it was.
@@ -50,11 +53,16 @@ pub(crate) async fn check(folder: &Path, image: &Image, world: &World, work: &Wo
     let mut found = seen.compare(&store, world, work.buffered).await?;
     found.rebuilt = rebuilt;
     seen.keepers(&store, world, work.buffered).await?;
+    found.rows = rows::check(&store, &seen.log, world, work.buffered).await?;
     let engine = engine(store.clone()).await?;
     repeats(&engine, &store, world).await?;
     let Seen { log: more, heads, .. } = Seen::read(&store, world).await?;
     ensure!(more.starts_with(&seen.log), "events changed while the store was used");
     folds(&engine, &seen, &more).await?;
+    if let Some(step) = rows::next_step(&store).await? {
+        ensure!(store.step(step).await? == Stepped::Done, "nobody else steps, and it is told so");
+    }
+    let tables = rows::tables(&store).await?;
     engine.stop(Duration::from_secs(60)).await?;
     drop(store);
     if verify {
@@ -66,7 +74,8 @@ pub(crate) async fn check(folder: &Path, image: &Image, world: &World, work: &Wo
         ensure!(store.recovery().clean, "it was closed, and says that it was not: {:?}", store.recovery());
         found.again = Some(store.recovery().index_rebuilt.is_some());
         let again = Seen::read(&store, world).await?;
-        ensure!(again.log == more && again.heads == heads, "opened once more, it holds something else");
+        let same = again.log == more && again.heads == heads && rows::tables(&store).await? == tables;
+        ensure!(same, "opened once more, it holds something else");
         store.close().await?;
     }
     Ok(found)
@@ -385,7 +394,9 @@ fn vault_of(does: &Does) -> Option<&str> {
         | Does::Snapshot { vault, .. }
         | Does::Delete { vault, .. }
         | Does::Erase { vault } => Some(vault),
-        Does::Save { .. } | Does::Checkpoint { .. } | Does::Forget { .. } | Does::Compact | Does::Close => None,
+        Does::Save { .. } | Does::Checkpoint { .. } | Does::Forget { .. } | Does::Step { .. } | Does::Compact | Does::Close => {
+            None
+        }
     }
 }
 
@@ -413,6 +424,7 @@ fn place_of(does: &Does, consumer: &str) -> Option<Option<u64>> {
     match does {
         Does::Checkpoint { consumer: of, position } if of == consumer => Some(Some(position.unwrap_or(0))),
         Does::Forget { consumer: of } if of == consumer => Some(None),
+        Does::Step { position } if consumer == rows::VIEW => Some(Some(*position)),
         _ => None,
     }
 }

@@ -12,6 +12,7 @@ mod fate;
 mod image;
 mod random;
 mod record;
+mod rows;
 mod said;
 mod trace;
 mod vault;

@@ -49,6 +49,10 @@ pub(crate) enum Does {
     Forget {
         consumer: String,
     },
+    /// The view's rows and its checkpoint, together.
+    Step {
+        position: u64,
+    },
     Snapshot {
         vault: String,
         revision: u64,

@@ -3,13 +3,14 @@
 
 use crate::Result;
 use crate::random::Random;
+use crate::rows::{next_step, of_commit};
 use crate::said::{Does, Said, Told};
 use crate::vault::{Add, Look, SAFE, VAULT, Vault, note};
 use bytes::Bytes;
 use ego::Engine;
 use ego::engine::{Dispatch, Limits};
 use ego::message::{CommandId, Expected, Metadata, Position, Revision, StreamId};
-use ego::store::{Body, Commit, NewEvent, NewState, Snapshot, Store, StoreError, StreamHead, Verdict};
+use ego::store::{Body, Commit, NewEvent, NewState, Snapshot, Stepped, Store, StoreError, StreamHead, Verdict};
 use ego_sled::{Durability, SledStore};
 use std::ffi::OsString;
 use std::fs::File;
@@ -165,6 +166,9 @@ impl Client {
         for number in 0..actions {
             let id = format!("{}-{number}", self.name);
             // Each in turn, so that each is tried, and on what the ones before it made.
+            if matches!(keeper, Keeper::Reads) && matches!(number % 8, 2 | 5 | 6) {
+                self.steps(&id).await?;
+            }
             match number % 8 {
                 0..=2 => self.appends(keeper, &id).await?,
                 choice => {
@@ -208,6 +212,17 @@ impl Client {
             }
         }
         Ok(None)
+    }
+
+    /// Brings the view up to the log. Before events are deleted, so that it does not hold them up.
+    async fn steps(&mut self, id: &str) -> Result<()> {
+        let Some(step) = next_step(&self.store).await? else { return Ok(()) };
+        let (id, position) = (format!("{id}-step"), step.advance.as_ref().map_or(0, |advance| advance.to.get()));
+        self.say(Said::Tried { id: id.clone(), does: Does::Step { position } })?;
+        match self.store.step(step).await? {
+            Stepped::Done => Ok(self.say(Said::Done { id, told: Told::default() })?),
+            other => Err(format!("nobody else steps, and {id} was answered {other:?}").into()),
+        }
     }
 
     /// A batch of commits.
@@ -292,7 +307,7 @@ impl Client {
                     return Ok(told(&committed));
                 }
             }
-            Does::Add { .. } | Does::Look { .. } | Does::Append { .. } | Does::Close => {}
+            Does::Add { .. } | Does::Look { .. } | Does::Append { .. } | Does::Step { .. } | Does::Close => {}
         }
         Ok(Told::default())
     }
@@ -333,7 +348,7 @@ pub(crate) fn commit(id: &str, does: &Does) -> Result<Option<Commit>> {
         codec: "json".into(),
         body,
         reply: Bytes::from("0"),
-        rows: vec![],
+        rows: of_commit(id, does),
     }))
 }
 

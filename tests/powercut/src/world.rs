@@ -1,5 +1,6 @@
 //! What a store must hold, may hold and must not hold, by what was said until the cut.
 
+use crate::rows::VIEW;
 use crate::said::{Does, Said, Told};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -110,8 +111,9 @@ impl World {
         let mut consumers: BTreeMap<&str, Vec<Option<u64>>> = BTreeMap::new();
         for tried in &self.tried {
             let (consumer, place) = match &tried.does {
-                Does::Checkpoint { consumer, position } => (consumer, Some(position.unwrap_or(0))),
-                Does::Forget { consumer } => (consumer, None),
+                Does::Checkpoint { consumer, position } => (consumer.as_str(), Some(position.unwrap_or(0))),
+                Does::Forget { consumer } => (consumer.as_str(), None),
+                Does::Step { position } => (VIEW, Some(*position)),
                 _ => continue,
             };
             let places = consumers.entry(consumer).or_insert_with(|| vec![None]);

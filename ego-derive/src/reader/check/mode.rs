@@ -6,10 +6,6 @@ use super::super::attr::Mode;
 use super::super::model::Reader;
 use crate::ctxt::Ctxt;
 
-/// Said by [`one_kind`], or when the kinds under `#[cfg]` are known.
-pub(in super::super) const INLINE_FOLLOWS_ONE: &str =
-    "an inline view is folded with the commit of its aggregate, so it follows one kind; use `mode = async` for several";
-
 pub(super) fn check(cx: &Ctxt, reader: &Reader<'_>) {
     match reader.mode() {
         Mode::Inline => {
@@ -34,11 +30,14 @@ pub(super) fn check(cx: &Ctxt, reader: &Reader<'_>) {
     }
 }
 
-/// Those under `#[cfg]` may stand for one another: of them, rustc counts those that are there.
+/// Those under `#[cfg]` may stand for one another; the engine's start looks at what is there.
 fn one_kind(cx: &Ctxt, reader: &Reader<'_>) {
     let kinds = reader.methods.iter().filter(|method| method.method.cfgs.is_empty()).filter_map(|method| method.kind.as_ref());
     for kind in kinds.skip(1) {
-        cx.error(kind, INLINE_FOLLOWS_ONE);
+        cx.error(
+            kind,
+            "an inline view is folded with the commit of its aggregate, so it follows one kind; use `mode = async` for several",
+        );
     }
 }
 

@@ -1,7 +1,5 @@
 //! What the program knows about a projection or a reactor before it runs.
 
-use super::super::attr::Mode;
-use super::super::check::INLINE_FOLLOWS_ONE;
 use super::super::model::{Extra, OnMethod, Reader, What};
 use crate::hygiene::{at, code, krate_at};
 use crate::location;
@@ -25,10 +23,8 @@ pub(super) fn register(reader: &Reader<'_>) -> TokenStream {
         What::Projection => code!(ProjectionDescriptor),
         What::Reactor => code!(ReactorDescriptor),
     };
-    let one_kind = one_kind(reader);
     code! {
         #sources
-        #one_kind
         #[allow(deprecated)]
         const _: () = {
             #krate::__private::inventory::submit! {
@@ -36,24 +32,6 @@ pub(super) fn register(reader: &Reader<'_>) -> TokenStream {
             }
         };
     }
-}
-
-/// Of several methods under `#[cfg]`, an inline view may have one.
-///
-/// ```text
-/// const _: () = if <Balance as Sources>::SOURCES.len() > 1 { panic!("…") };
-/// ```
-fn one_kind(reader: &Reader<'_>) -> Option<TokenStream> {
-    let (mode, span) = reader.mode?;
-    let (krate, this) = (krate_at(&reader.krate, span), reader.this);
-    (mode == Mode::Inline && reader.methods.len() > 1).then(|| {
-        quote_spanned! {at(span)=>
-            #[allow(deprecated)]
-            const _: () = if <#this as #krate::__private::Sources>::SOURCES.len() > 1 {
-                ::core::panic!(#INLINE_FOLLOWS_ONE)
-            };
-        }
-    })
 }
 
 /// The same without a source, and unregistered.

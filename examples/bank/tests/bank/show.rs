@@ -109,3 +109,70 @@ fn a_store_that_somebody_has_open_is_refused() {
     assert!(refused.stdout.is_empty());
     drop(held);
 }
+
+#[test]
+fn the_index_of_the_balances_finds_the_rich() {
+    let desk = Desk::new();
+    desk.import(&desk.ledger(SMALL), 2);
+    let all: Vec<String> = desk.balances().lines().skip(1).map(str::to_owned).collect();
+    let hundredths = |line: &str| line.rsplit(';').next().unwrap().parse::<u64>().unwrap();
+    let rich: Vec<_> = all.iter().filter(|line| hundredths(line) >= 1_000_000).cloned().collect();
+    assert!(!rich.is_empty() && rich.len() < all.len(), "{all:?}");
+    let found = stdout(&desk.on_store(&["balances", "--at-least", "10000"]));
+    assert_eq!(found.lines().skip(1).collect::<Vec<_>>(), rich);
+}
+
+#[test]
+fn a_monthly_statement_is_of_two_kinds_and_adds_up() {
+    let desk = Desk::new();
+    desk.import(&desk.ledger(SMALL), 2);
+    let agreed = r#"{"account":58,"amount":50000,"purpose":"rent","on":"1994-02-01"}"#;
+    let agreed = desk.on_store(&["send", "58-rent", "Agree", agreed, "--kind", "order"]);
+    assert!(agreed.status.success(), "{agreed:?}");
+    assert!(desk.on_store(&["send", "58-rent", "End", r#"{"on":"1994-03-01"}"#, "--kind", "order"]).status.success());
+    let months = stdout(&desk.on_store(&["months", "58"]));
+    let rows: Vec<Vec<&str>> = months.lines().skip(2).map(|line| line.split_whitespace().collect()).collect();
+    assert!(rows.is_sorted_by_key(|row| row[0].to_owned()), "{months}");
+    let of = |month: &str, column: usize| rows.iter().find(|row| row[0] == month).unwrap()[column].to_owned();
+    assert_eq!((of("1994-02", 4), of("1994-03", 5)), ("1".to_owned(), "1".to_owned()));
+    let sum = |column: usize| rows.iter().map(|row| row[column].replace('.', "").parse::<u64>().unwrap()).sum::<u64>();
+    let balances = desk.balances();
+    let balance = balances.lines().find(|line| line.starts_with("58;")).unwrap();
+    let columns: Vec<u64> = balance.split(';').map(|column| column.parse().unwrap()).collect();
+    assert_eq!(sum(1) - sum(2), columns[3]);
+    assert_eq!(sum(3), columns[2]);
+    let unknown = desk.on_store(&["months", "999"]);
+    assert!(!unknown.status.success());
+}
+
+#[test]
+fn who_watches_sees_each_event_once_those_that_are_there_and_those_that_come() {
+    let desk = Desk::new();
+    desk.import(&desk.ledger(SMALL), 2);
+    let watch = |after: u64, commands: &str| {
+        let mut child = bank()
+            .args(["watch", "--after", &after.to_string(), "--store"])
+            .arg(desk.store())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), commands.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        output
+    };
+    let events = |text: String| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>();
+    let positions = |events: &[Value]| events.iter().map(|event| event["position"].as_u64().unwrap()).collect::<Vec<_>>();
+    let there = events(stdout(&watch(0, "")));
+    let head = there.len() as u64;
+    assert_eq!(positions(&there), (1..=head).collect::<Vec<_>>());
+    let output = watch(head - 2, "25 Freeze {\"reason\":\"lost card\"}\n25 Withdraw nonsense\n25 Frieze\n\n25 Unfreeze\n");
+    let seen = events(stdout(&output));
+    assert_eq!(positions(&seen), (head - 1..=head + 2).collect::<Vec<_>>());
+    assert_eq!((&seen[2]["name"], &seen[2]["content"]["reason"]), (&"Frozen".into(), &"lost card".into()));
+    assert_eq!((&seen[3]["name"], &seen[3]["id"]), (&"Unfrozen".into(), &"25".into()));
+    let complaints = stderr(&output);
+    assert_eq!(complaints.lines().count(), 2, "{complaints}");
+}

@@ -1,9 +1,10 @@
 //! The process that opens what the killed one left, and compares it with everything that was said. Whatever does not hold ends it with a
-//! sentence. `log.rs` reads the log against the commands and the model, `streams.rs` asks everything else that the store keeps, and
-//! `again.rs` sends commands once more.
+//! sentence. `log.rs` reads the log against the commands and the model, `streams.rs` asks everything else that the store keeps,
+//! `rows.rs` compares what is derived from the log with the log, and `again.rs` sends commands once more.
 
 mod again;
 mod log;
+mod rows;
 mod streams;
 
 use crate::house;
@@ -48,6 +49,8 @@ pub(crate) struct Checked {
     pub(crate) readers: u64,
     /// Snapshots that were found.
     pub(crate) snapshots: u64,
+    /// Rows that were compared.
+    pub(crate) rows: u64,
     /// The head of the log.
     pub(crate) head: u64,
     /// What opening told.
@@ -77,6 +80,7 @@ impl Check {
         (checked.commits_applied, checked.index_rebuilt) = (recovery.commits_applied, recovery.index_rebuilt.clone());
         let log = log::check(&mut known, &sled, &mut checked).await?;
         streams::check(&mut known, &log, &sled, &engine, &mut checked).await?;
+        rows::check(&known, &log, &sled, &mut checked).await?;
         again::check(&mut known, &log, &sled, &engine, self.seed, &mut checked).await?;
         engine.stop(house::PATIENCE).await?;
         let verified = SledStore::verify(&store).map_err(|error| whole(&error))?;

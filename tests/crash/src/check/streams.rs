@@ -7,6 +7,7 @@ use crate::house::{CONSUMERS, HALL, NOTE, PILE, TILL, digest, snapshot, stream};
 use crate::known::{Checkpoint, Known};
 use crate::outcome::{Outcome, hold, whole};
 use crate::tried::{Answer, Asked};
+use crate::views::VIEWS;
 use ego::Engine;
 use ego::message::{Position, Revision, StreamId};
 use ego::store::{Direction, Store, StreamHead};
@@ -123,7 +124,7 @@ async fn snapshots(known: &Known, log: &Log, store: &SledStore) -> Outcome<u64> 
 }
 
 async fn checkpoints(known: &mut Known, store: &SledStore) -> Outcome {
-    for consumer in CONSUMERS {
+    for consumer in CONSUMERS.into_iter().chain(VIEWS.map(|(view, _)| view)) {
         let stands = store.load_checkpoint(consumer).await?.map(Position::get);
         let Checkpoint { done, begun } = known.checkpoints.get(consumer).copied().unwrap_or_default();
         let zero_is_none = |number: Option<u64>| number.filter(|number| *number > 0);

@@ -1,5 +1,11 @@
 //! Reactors that are linked into the program, and how they are run.
 
+mod run;
+
+pub use run::ReactorOptions;
+
+pub(crate) use run::Reacting;
+
 use crate::codec::AnyCodec;
 use crate::engine::{Location, Party, TypeRef};
 use crate::model::{Aggregate, Audience, DecodeError, Delivery, Event, Failure, Reactor, Reacts, Stored};
@@ -31,6 +37,13 @@ impl<R: Reactor> ReactorSource<R> {
         R: Reacts<A>,
     {
         Self { kind: A::KIND, aggregate: TypeRef::of::<A>(), services, location, read: read::<R, A> }
+    }
+}
+
+impl<R> ReactorSource<R> {
+    fn reacted(&self) -> Reacted {
+        let Self { aggregate, kind, services, location, .. } = *self;
+        Reacted { aggregate, kind, services, location }
     }
 }
 
@@ -71,6 +84,17 @@ pub struct ReactorDescriptor {
     pub(crate) audience: Audience,
     pub(crate) reactor: TypeRef,
     pub(crate) location: Location,
+    pub(crate) sources: fn() -> Vec<Reacted>,
+    default: fn(Location) -> Reacting,
+}
+
+/// What is known of a source without the reactor's type.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reacted {
+    pub(crate) aggregate: TypeRef,
+    pub(crate) kind: &'static str,
+    pub(crate) services: &'static [TypeRef],
+    pub(crate) location: Location,
 }
 
 inventory::collect!(ReactorDescriptor);
@@ -79,7 +103,14 @@ impl ReactorDescriptor {
     /// Describes a reactor that is defined at `location`.
     #[must_use]
     pub const fn of<R: ReactorSources>(location: Location) -> Self {
-        Self { name: R::NAME, audience: R::AUDIENCE, reactor: TypeRef::of::<R>(), location }
+        Self {
+            name: R::NAME,
+            audience: R::AUDIENCE,
+            reactor: TypeRef::of::<R>(),
+            location,
+            sources: || R::SOURCES.iter().map(ReactorSource::reacted).collect(),
+            default: |location| Reacting::new(R::default(), ReactorOptions::new(), location),
+        }
     }
 
     pub(crate) fn party(&self) -> Party {
