@@ -97,7 +97,9 @@ impl<A: Aggregate> Views<A> {
         })
     }
 
-    /// Folds events that are about to be recorded behind `last`, and adds the rows that are to be recorded with them.
+    /// Folds events that are about to be recorded behind `last`, and adds the rows that are to be recorded with them. Not a part of its
+    /// caller: most kinds have no inline views, and their way is to stay short.
+    #[inline(never)]
     pub(super) fn decide(
         &mut self,
         shared: &Shared,

@@ -99,16 +99,16 @@ impl Order {
             return Decided::Nothing(Ok(self.receipt(reply, core.revision, None)));
         }
         let commit = AssertUnwindSafe(|| self.commit::<A, C>(cell, core.revision, events, &reply));
-        let mut commit = std::panic::catch_unwind(commit).unwrap_or_else(|panic| Err(panicked(&*panic)));
-        if let Some(views) = &mut core.views
-            && let Ok(Commit { rows, .. }) = &mut commit
-            && let Err(Unfolded { projection, failure }) =
-                views.decide(&cell.shared, &cell.stream, core.revision, &self.metadata, events, rows)
-        {
-            commit = Err(CommandError::Projection { projection, source: failure });
-        }
-        match commit {
-            Ok(commit) => Decided::Record(commit, reply),
+        match std::panic::catch_unwind(commit).unwrap_or_else(|panic| Err(panicked(&*panic))) {
+            Ok(mut commit) => {
+                if let Some(views) = &mut core.views
+                    && let Err(Unfolded { projection, failure }) =
+                        views.decide(&cell.shared, &cell.stream, core.revision, &self.metadata, events, &mut commit.rows)
+                {
+                    return Decided::Unwritable(CommandError::Projection { projection, source: failure });
+                }
+                Decided::Record(commit, reply)
+            }
             Err(error) => Decided::Unwritable(error),
         }
     }

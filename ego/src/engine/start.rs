@@ -12,7 +12,7 @@ use super::shared::{Codecs, Shared};
 use super::{Engine, Inner, committer::Committer};
 use crate::clock::{Clock, IdSource, SystemClock, UuidSource};
 use crate::codec::{AnyCodec, Codec, Json};
-use crate::consumer::{Consumer, Consumers, enter};
+use crate::consumer::{Consumers, enter};
 use crate::message::Name;
 use crate::model::{Aggregate, Projection, Services};
 use crate::projection::{AnyProjection, OnNewVersion, ProjectionDescriptor, ProjectionOptions, ViewError};
@@ -41,16 +41,12 @@ pub struct EngineBuilder {
     ids: Arc<dyn IdSource>,
     required: Vec<(TypeId, &'static str)>,
     retired: HashSet<String>,
-    consumers: Vec<MakeConsumer>,
     projections: HashMap<TypeId, (&'static str, ProjectionOptions)>,
     publishers: Vec<Publishing>,
     reactors: Vec<Reacting>,
     node: Option<String>,
     source: String,
 }
-
-/// Makes a consumer of the engine that starts.
-pub(crate) type MakeConsumer = Box<dyn FnOnce(&Arc<Shared>) -> Arc<dyn Consumer> + Send>;
 
 impl fmt::Debug for EngineBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,7 +70,6 @@ impl Default for EngineBuilder {
             ids: Arc::new(UuidSource),
             required: Vec::new(),
             retired: HashSet::new(),
-            consumers: Vec::new(),
             projections: HashMap::new(),
             publishers: Vec::new(),
             reactors: Vec::new(),
@@ -180,12 +175,6 @@ impl EngineBuilder {
         self
     }
 
-    /// Runs this beside the aggregates.
-    pub(crate) fn consumer(mut self, make: MakeConsumer) -> Self {
-        self.consumers.push(make);
-        self
-    }
-
     /// Finds everything that is linked in, checks it against itself, the services and the store, and starts.
     ///
     /// To be called on a tokio runtime, which the engine then runs on.
@@ -242,8 +231,7 @@ impl EngineBuilder {
         let folded = projections.values().filter_map(|projection| Arc::clone(projection).consumer());
         let publishers = self.publishers.into_iter().map(|publishing| publishing.consumer(&shared));
         let reactors = reactors.into_iter().map(|reacting| reacting.consumer(&shared, self.node.as_deref()));
-        let made = self.consumers.into_iter().map(|make| make(&shared));
-        let consumers: Vec<_> = folded.chain(made).chain(reactors).chain(publishers).collect();
+        let consumers: Vec<_> = folded.chain(reactors).chain(publishers).collect();
         enter(&consumers, &shared).await.map_err(StartError::Store)?;
         let inner = Arc::new(Inner {
             kinds: linked.kinds(),

@@ -103,6 +103,13 @@ pub(super) fn waits<P: Sources>() -> bool {
 /// Pages with fewer items than this are not worth a task, when no method waits.
 const WORTH_A_TASK: usize = 64;
 
+/// What one worker does.
+struct Part<P> {
+    /// Items, and which of their keys.
+    work: Vec<(usize, usize)>,
+    slots: HashMap<String, Slot<P>>,
+}
+
 /// Folds a page into the views of its keys, which `slots` holds.
 pub(super) async fn fold<P: Sources>(
     projected: &Arc<Projected<P>>,
@@ -120,17 +127,17 @@ pub(super) async fn fold<P: Sources>(
     // One part for each worker: a key stands in one of them.
     let hasher = DefaultHashBuilder::default();
     let part_of = |key: &str| (hasher.hash_one(key) % workers as u64) as usize;
-    let mut parts: Vec<(Vec<(usize, usize)>, HashMap<String, Slot<P>>)> = (0..workers).map(|_| Default::default()).collect();
+    let mut parts: Vec<Part<P>> = (0..workers).map(|_| Part { work: Vec::new(), slots: HashMap::new() }).collect();
     for (item, found) in page.items.iter().enumerate() {
         for (at, key) in found.keys.iter().enumerate() {
-            parts[part_of(key)].0.push((item, at));
+            parts[part_of(key)].work.push((item, at));
         }
     }
     for (key, slot) in slots {
-        parts[part_of(&key)].1.insert(key, slot);
+        parts[part_of(&key)].slots.insert(key, slot);
     }
     let mut tasks = JoinSet::new();
-    for (work, mut slots) in parts {
+    for Part { work, mut slots } in parts {
         let runtime = projected.shared.runtime.clone();
         let (projected, page) = (Arc::clone(projected), Arc::clone(page));
         let part = async move {

@@ -83,7 +83,7 @@ impl<P: Sources> Projected<P> {
                 source,
                 stream: StreamId::new(Name::fixed(source.kind), key)?,
                 next: Some(None),
-                last: None,
+                begun: false,
                 page: VecDeque::new(),
             });
         }
@@ -115,19 +115,31 @@ impl<P: Sources> Projected<P> {
         }
     }
 
-    /// The position of the next event of a stream.
+    /// The position of the next event of a stream. From a part of the events no view is folded.
     async fn peek(&self, key: &str, reader: &mut Reader<P>) -> Result<Option<Position>, ViewError> {
+        let store = &self.shared.store;
+        let deleted = |first| {
+            let source = StoreError::HistoryDeleted { first }.into();
+            ViewError::Events { projection: P::NAME, key: key.to_owned(), source }
+        };
         while reader.page.is_empty() {
             let Some(from) = reader.next else { return Ok(None) };
             let Page { items, next } =
-                self.shared.store.read_stream(&reader.stream, from, Direction::Forwards, self.shared.limits.page).await?;
+                store.read_stream(&reader.stream, from, Direction::Forwards, self.shared.limits.page).await?;
+            if items.is_empty()
+                && from.is_none()
+                && let Some(StreamHead { revision: Some(last), first: None, erased: false, .. }) =
+                    store.stream_head(&reader.stream).await?
+            {
+                return Err(deleted(last.next()));
+            }
             (reader.page, reader.next) = (items.into(), next.map(Some));
         }
         let Some(event) = reader.page.front() else { return Ok(None) };
-        if reader.last.replace(event.revision).is_none() && event.revision != Revision::FIRST {
-            let source = StoreError::HistoryDeleted { first: event.revision }.into();
-            return Err(ViewError::Events { projection: P::NAME, key: key.to_owned(), source });
+        if !reader.begun && event.revision != Revision::FIRST {
+            return Err(deleted(event.revision));
         }
+        reader.begun = true;
         Ok(Some(event.position))
     }
 
@@ -161,7 +173,6 @@ struct Reader<P: 'static> {
     stream: StreamId,
     /// Where the next page starts; the outer `None` at the end.
     next: Option<Option<Revision>>,
-    /// The revision that was last seen.
-    last: Option<Revision>,
+    begun: bool,
     page: VecDeque<RecordedEvent>,
 }

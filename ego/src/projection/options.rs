@@ -3,7 +3,7 @@
 use crate::consumer::Policy;
 use std::num::NonZeroUsize;
 
-/// How a projection is run; given to [`EngineBuilder::projection`](crate::engine::EngineBuilder::projection).
+/// How a projection is run. An inline projection has only what becomes of another version, a live one nothing of it. Given to [`EngineBuilder::projection`](crate::engine::EngineBuilder::projection).
 #[derive(Clone, Debug)]
 pub struct ProjectionOptions {
     pub(crate) policy: Policy,

@@ -58,3 +58,48 @@ impl ProjectionDescriptor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::descriptor::SourceInfo;
+    use super::*;
+    use crate::engine::{Location, TypeRef};
+    use crate::store::StoreError;
+
+    fn own_problem(mode: Mode, indexes: &'static [&'static str], sources: fn() -> Vec<SourceInfo>) -> Option<&'static str> {
+        let location = Location::new("views.rs", 1);
+        let projection = TypeRef::of::<()>();
+        let open = |_, _| Box::pin(async { Err(StoreError::Closed) }) as _;
+        ProjectionDescriptor { name: "p", version: 1, mode, indexes, projection, location, sources, open }.own_problem()
+    }
+
+    fn source(kind: &'static str, by_id: bool, waits: bool) -> SourceInfo {
+        let location = Location::new("views.rs", 2);
+        SourceInfo { kind, aggregate: TypeRef::of::<()>(), services: &[], location, by_id, waits }
+    }
+
+    #[test]
+    fn an_inline_projection_follows_one_kind_by_its_id_without_waiting() {
+        let of = |sources| own_problem(Mode::Inline, &["owner"], sources);
+        assert_eq!(of(|| vec![source("a", true, false)]), None);
+        assert!(of(|| vec![source("a", true, false), source("b", true, false)]).is_some_and(|why| why.contains("one kind")));
+        assert!(of(|| vec![source("a", false, false)]).is_some_and(|why| why.contains("id")));
+        assert!(of(|| vec![source("a", true, true)]).is_some_and(|why| why.contains("WAITS")));
+    }
+
+    #[test]
+    fn a_live_projection_follows_kinds_by_their_ids_and_has_no_index() {
+        let of = |indexes, sources| own_problem(Mode::Live, indexes, sources);
+        assert_eq!(of(&[], || vec![source("a", true, true), source("b", true, false)]), None);
+        assert!(of(&[], || vec![source("a", true, true), source("b", false, false)]).is_some_and(|why| why.contains("id")));
+        assert!(of(&["owner"], || vec![source("a", true, true)]).is_some_and(|why| why.contains("index")));
+    }
+
+    #[test]
+    fn an_async_projection_follows_each_of_its_kinds_once() {
+        let of = |sources| own_problem(Mode::Async, &["owner"], sources);
+        assert_eq!(of(|| vec![source("a", false, true), source("b", true, false)]), None);
+        assert!(of(|| vec![source("a", false, true), source("a", true, false)]).is_some_and(|why| why.contains("twice")));
+        assert!(of(Vec::new).is_some_and(|why| why.contains("nothing")));
+    }
+}

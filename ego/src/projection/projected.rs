@@ -46,8 +46,6 @@ pub(crate) trait AnyProjection: Any + Send + Sync {
     /// The version of the views that are kept, if it is another than this program's.
     fn other_version(&self) -> Option<u32>;
 
-    fn mode(&self) -> Mode;
-
     /// How far the rebuild is, if there is one.
     fn rebuilding(&self) -> Option<Option<Position>>;
 
@@ -141,10 +139,6 @@ impl<P: Sources> AnyProjection for Projected<P> {
 
     fn other_version(&self) -> Option<u32> {
         self.record().live.map(|built| built.version).filter(|version| *version != P::VERSION)
-    }
-
-    fn mode(&self) -> Mode {
-        P::MODE
     }
 
     fn rebuilding(&self) -> Option<Option<Position>> {

@@ -22,6 +22,12 @@ pub struct Rigged {
     pub lose_answer: Arc<AtomicUsize>,
     /// So many steps are made; those behind them do nothing and fail.
     pub steps_left: Arc<AtomicUsize>,
+    /// Rows of this table are looked up once they are let.
+    pub held_table: Arc<Mutex<Option<&'static str>>>,
+    /// One permit for each such look-up.
+    pub look_ups: Arc<Semaphore>,
+    /// How many look-ups have waited.
+    pub looking_up: Arc<AtomicUsize>,
     /// Reads of streams are not ready at once.
     pub slow_reads: Arc<AtomicBool>,
     /// How many appends have begun.
@@ -84,6 +90,9 @@ impl Rigged {
             fail: Arc::default(),
             lose_answer: Arc::default(),
             steps_left: Arc::new(AtomicUsize::new(usize::MAX)),
+            held_table: Arc::default(),
+            look_ups: Arc::new(Semaphore::new(0)),
+            looking_up: Arc::default(),
             slow_reads: Arc::default(),
             begun: Arc::default(),
             steps: Arc::new(Steps { held: AtomicBool::new(false), permits: Semaphore::new(0) }),
@@ -197,6 +206,11 @@ impl Store for Rigged {
         if take(&self.steps_left) { self.inner.step(step).await } else { Err(broken()) }
     }
     async fn load_rows(&self, table: &str, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        let is_held = *self.held_table.lock().unwrap() == Some(table);
+        if is_held {
+            self.looking_up.fetch_add(1, Ordering::SeqCst);
+            self.look_ups.acquire().await.unwrap().forget();
+        }
         self.inner.load_rows(table, keys).await
     }
     async fn list_rows(

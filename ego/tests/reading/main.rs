@@ -1,7 +1,13 @@
-//! What reads the log: each promise with a test that goes red when it is broken.
+//! What follows the log: subscriptions, publishers, reactors. The names of the tests say which rule each holds; I1 to I12 stand in ARCHITECTURE.md.
 
 #![allow(unreachable_pub, reason = "a domain is public where it stands")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by failing")]
 
-mod bank;
-mod views;
+mod domain;
+mod files;
+mod publishers;
+mod reactors;
+mod rigged;
+mod subscriptions;
+mod support;
+mod waiting;

@@ -2,12 +2,13 @@
 
 use crate::rigged::Rigged;
 use crate::till::*;
-use ego::engine::{CommandError, EngineBuilder, Limits, StartError, StartProblem};
-use ego::message::{Expected, Position};
+use ego::engine::{CommandError, EngineBuilder, Limits, RecoveryError, StartError, StartProblem};
+use ego::message::{CommandId, Expected, Metadata, Position, StreamId};
 use ego::prelude::*;
 use ego::projection::{OnNewVersion, ProjectionOptions};
-use ego::store::{AnyStore, Filter, MemoryStore, Refusal, RowChange, Step, Store};
+use ego::store::{AnyStore, Body, Commit, Filter, MemoryStore, NewEvent, Refusal, RowChange, Step, Store};
 use ego_sled::SledStore;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -386,28 +387,40 @@ async fn views_that_were_folded_behind_the_log_are_built_anew_when_they_become_i
     assert_as_the_log_says(engine.store(), 2).await;
 }
 
-#[tokio::test]
-async fn what_the_events_of_a_store_cannot_be_folded_into_keeps_the_engine_from_starting() {
-    let store = unfolded(3).await;
-    let commit = ego::store::Commit {
-        stream: ego::message::StreamId::new("till", "t1").unwrap(),
+/// As a program without the projection records it.
+async fn spoil_by_hand(store: &MemoryStore, id: &str) {
+    let metadata = Metadata::new(CommandId::new("by hand").unwrap(), "Spoil", ego::Timestamp::UNIX_EPOCH);
+    let spoilt = NewEvent { name: "Spoilt".into(), version: 1, payload: "{}".into(), tags: Vec::new() };
+    let commit = Commit {
+        stream: StreamId::new("till", id).unwrap(),
         expected: Expected::Any,
-        metadata: std::sync::Arc::new(ego::message::Metadata::new(
-            ego::message::CommandId::new("by hand").unwrap(),
-            "Spoil",
-            ego::Timestamp::UNIX_EPOCH,
-        )),
+        metadata: Arc::new(metadata),
         codec: "json".into(),
-        body: ego::store::Body::Events(vec![ego::store::NewEvent {
-            name: "Spoilt".into(),
-            version: 1,
-            payload: "{}".into(),
-            tags: Vec::new(),
-        }]),
+        body: Body::Events(vec![spoilt]),
         reply: bytes::Bytes::new(),
         rows: Vec::new(),
     };
     store.append(vec![commit]).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_aggregate_whose_view_cannot_be_folded_takes_no_commands() {
+    let store = MemoryStore::new();
+    let engine = on(store.clone()).await;
+    spoil_by_hand(&store, "t").await;
+    let error = engine.send::<Till>("t", Take { amount: 1 }).await.unwrap_err();
+    let CommandError::Unloadable { source: RecoveryError::Projection { projection, revision, .. }, .. } = &error else {
+        panic!("{error}")
+    };
+    assert_eq!((*projection, revision.get()), ("takings", 1));
+    assert_eq!(engine.load::<Till>("t").await.unwrap().revision, Some(*revision), "the aggregate itself can be read");
+    engine.send::<Till>("u", Take { amount: 1 }).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_events_of_a_store_cannot_be_folded_into_keeps_the_engine_from_starting() {
+    let store = unfolded(3).await;
+    spoil_by_hand(&store, "t1").await;
     let error = Engine::builder().store(store).start().await.unwrap_err();
     let StartError::Views { projection, source } = &error else { panic!("{error}") };
     assert_eq!(projection, "takings");

@@ -1,14 +1,14 @@
 //! Live views: folded when they are read.
 
-use crate::bank::{Account, AccountEvent, Close, Deposit, Dispute, Open};
+use crate::bank::{Account, AccountEvent, Balance, Close, Deposit, Dispute, Open};
 use crate::rigged::Rigged;
 use crate::till::{Empty, Note, Take, TakeMany, Till, TillEvent};
-use ego::engine::{Limits, Location, TypeRef};
-use ego::message::Position;
+use ego::engine::{Limits, Location, RecoveryError, TypeRef};
+use ego::message::{Position, Revision, StreamId};
 use ego::model::{Delivery, Failure, Fold, Mode, On, Projection};
 use ego::prelude::*;
 use ego::projection::{ProjectionDescriptor, ReadViews, Source, Sources, ViewError};
-use ego::store::{MemoryStore, Store};
+use ego::store::{MemoryStore, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -162,6 +162,24 @@ async fn a_view_that_cannot_be_folded_says_where() {
     assert_eq!(failure.to_string(), "it panicked: as noted");
     let error = engine.view::<Statement>("no\nid").await.unwrap_err();
     assert!(matches!(error, ViewError::Invalid(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_view_is_not_folded_from_a_part_of_its_events() {
+    let engine = small_pages(MemoryStore::new()).await;
+    engine.send::<Till>("t", TakeMany { times: 10 }).await.unwrap();
+    // Balances have finished what is to be deleted.
+    let receipt = engine.send::<Account>("t", Deposit { amount: 1 }).await.unwrap();
+    engine.view::<Balance>("t").after(&receipt).await.unwrap();
+    let stream = StreamId::new("till", "t").unwrap();
+    engine.store().delete_up_to(&stream, Revision::new(4).unwrap()).await.unwrap();
+    let error = engine.view::<Times>("t").await.unwrap_err();
+    let ViewError::Events { source: RecoveryError::Store(StoreError::HistoryDeleted { first }), .. } = &error else {
+        panic!("{error}")
+    };
+    assert_eq!(first.get(), 5);
+    engine.store().delete_up_to(&stream, Revision::new(10).unwrap()).await.unwrap();
+    assert!(matches!(engine.view::<Times>("t").await, Err(ViewError::Events { .. })));
 }
 
 #[tokio::test]

@@ -1,14 +1,16 @@
 //! Views: read, listed and awaited.
 
 use crate::bank::*;
+use crate::rigged::Rigged;
 use ego::consumer::{Policy, State};
 use ego::engine::{EngineBuilder, Limits};
 use ego::message::Position;
 use ego::prelude::*;
-use ego::projection::{Cursor, ProjectionOptions, ViewError};
-use ego::store::MemoryStore;
+use ego::projection::{Cursor, ProjectionOptions, Rebuild, ViewError};
+use ego::store::{MemoryStore, RowChange, Step, Store};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Long enough on any machine.
@@ -251,7 +253,7 @@ async fn an_index_follows_what_changes_and_what_is_removed() {
     assert_eq!((owned("an").await.len(), owned("ann\0").await.len(), owned("").await.len()), (0, 0, 0));
     // And no row is left that nobody finds.
     let rows = engine.store().clone();
-    let left = ego::store::Store::list_rows(&rows, "index/balances/1", &[], None, 1000).await.unwrap().items;
+    let left = rows.list_rows("index/balances/1", &[], None, 1000).await.unwrap().items;
     assert_eq!(left.len(), 6, "an owner and a balance of each of three views");
 }
 
@@ -314,7 +316,6 @@ async fn a_range_of_an_index_has_the_bounds_that_were_said() {
 
 #[tokio::test]
 async fn an_entry_whose_view_is_gone_or_has_another_value_is_left_out() {
-    use ego::store::{RowChange, Step, Store};
     let engine = engine().await;
     let last = open(&engine, "b", "ann", 1).await;
     engine.view::<Balance>("b").after(last).await.unwrap();
@@ -364,7 +365,6 @@ async fn views_are_read_by_name_as_json() {
 
 #[tokio::test]
 async fn a_view_that_nobody_can_read_is_an_error_and_not_an_empty_one() {
-    use ego::store::{RowChange, Step, Store};
     let engine = engine().await;
     let rows = vec![RowChange::put("view/balances/1", "a", &b"\x04json{}"[..])];
     engine.store().step(Step { advance: None, rows }).await.unwrap();
@@ -374,8 +374,26 @@ async fn a_view_that_nobody_can_read_is_an_error_and_not_an_empty_one() {
 }
 
 #[tokio::test]
+async fn who_reads_while_others_take_the_place_of_the_views_reads_those() {
+    let store = Rigged::open();
+    let engine = Engine::builder().store(store.clone()).start().await.unwrap();
+    let last = open(&engine, "a", "ann", 7).await;
+    engine.view::<Balance>("a").after(last).await.unwrap();
+    *store.held_table.lock().unwrap() = Some("view/balances/1");
+    let view = tokio::spawn(engine.view::<Balance>("a").into_future());
+    let page = tokio::spawn(engine.views::<Balance>().by("owner", "ann").page());
+    crate::until(|| store.looking_up.load(Ordering::SeqCst) == 2).await;
+    engine.projection::<Balance>().unwrap().rebuild(Rebuild::beside()).await.unwrap();
+    while !store.inner.list_rows("view/balances/1", &[], None, 1).await.unwrap().items.is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    store.look_ups.add_permits(2);
+    assert_eq!(view.await.unwrap().unwrap(), Some(Balance::of("ann", 7)));
+    assert_eq!(page.await.unwrap().unwrap().items, [("a".to_owned(), Balance::of("ann", 7))]);
+}
+
+#[tokio::test]
 async fn views_that_are_being_built_say_how_far_they_are() {
-    use ego::store::{RowChange, Step, Store};
     let store = MemoryStore::new();
     let first = Engine::builder().store(store.clone()).start().await.unwrap();
     let last = open(&first, "a", "ann", 7).await;

@@ -7,8 +7,6 @@
 //! A meter counts; a projection sums the readings of each street. Clients go on counting and reading what they have written, while the
 //! projection is rebuilt beside itself, checked, broken behind its back, and mended by another rebuild.
 
-#![allow(unreachable_pub, reason = "nothing is outside of a program: `pub` means here what it means in a library")]
-
 use ego::prelude::*;
 use ego::projection::Rebuild;
 use ego::store::{RowChange, Step, Store};
@@ -21,19 +19,19 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 #[derive(Event, Clone, Debug, Serialize, Deserialize)]
-pub enum MeterEvent {
+enum MeterEvent {
     Counted { street: String, units: u64 },
 }
 
 #[derive(Command, Clone, Debug, Serialize, Deserialize)]
-pub struct Count {
-    pub street: String,
-    pub units: u64,
+struct Count {
+    street: String,
+    units: u64,
 }
 
 #[derive(Aggregate, Default)]
 #[aggregate(name = "meter", event = MeterEvent)]
-pub struct Meter {
+struct Meter {
     units: u64,
 }
 
@@ -54,7 +52,7 @@ impl Meter {
 
 /// What a street used: keyed by what the event says.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Street {
+struct Street {
     readings: u64,
     units: u64,
 }

@@ -180,6 +180,6 @@ fn everything(_: &CounterEvent) -> [&'static str; 2] {
 
 reads! {
     Totals as "by_macro.totals", version 2, mode async, Counter => CounterEvent, Tally<Apple> => CounterEvent, key everything,
-    dyn crate::Limit, ego::model::Delivery, ego::message::Metadata, ego::model::Fold, ego::model::Fold::Keep, total: u64,
+    dyn crate::Limit, Delivery, ego::message::Metadata, Fold, Fold::Keep, total: u64,
     Reactor as "by_macro.reactor" for observer
 }

@@ -155,7 +155,7 @@ fn key(event: &Payloads) -> String {
 #[ego::projection(name = "same_names.view")]
 impl Projection {
     #[on(Aggregates)]
-    fn on(&mut self, delivery: &Events, event: &ego::model::Delivery) -> Result<(), String> {
+    fn on(&mut self, delivery: &Events, event: &Delivery) -> Result<(), String> {
         let _ = event.id();
         if let Events::Events(PARTS(values)) = delivery {
             self.view += values;

@@ -131,14 +131,14 @@ impl View {
         &mut self,
         event: &AccountEvent,
         limit: &dyn crate::Limit,
-        delivery: &ego::model::Delivery,
+        delivery: &Delivery,
         meta: &ego::message::Metadata,
-    ) -> Result<ego::model::Fold, String> {
+    ) -> Result<Fold, String> {
         std::future::ready(()).await;
         if let AccountEvent::Deposited(by) = event {
             self.cents += by.0.min(limit.most());
         }
-        if delivery.time() == meta.time { Ok(ego::model::Fold::Keep) } else { Err(ToString::to_string("another time")) }
+        if delivery.time() == meta.time { Ok(Fold::Keep) } else { Err(ToString::to_string("another time")) }
     }
     #[on(Purse<7>, key = emptied)]
     fn purse(&mut self, event: &PurseEvent) {

@@ -125,7 +125,7 @@ pub struct Notes {
 }
 
 type There = Notes;
-type About = ego::model::Delivery;
+type About = Delivery;
 
 #[ego::projection(name = "signatures.notes")]
 impl There {
@@ -136,17 +136,17 @@ impl There {
         Change::Noted { text }: &Kept,
         first: &dyn crate::Limit,
         second: &crate::UpTo,
-        delivery: &ego::model::Delivery,
+        delivery: &Delivery,
         third: &(u8, String),
         fourth: &[u64],
         fifth: &str,
         ego::message::Metadata { time, .. }: &ego::message::Metadata,
         sixth: &(dyn Fn(u64) -> u64 + Send + Sync),
-    ) -> Recorded<ego::model::Fold> {
+    ) -> Recorded<Fold> {
         let later: std::pin::Pin<Box<dyn Future<Output = u64> + Send>> = Box::pin(async { sixth(1) });
         let sum = first.most() + second.0 + u64::from(third.0) + fourth.iter().sum::<u64>() + later.await;
         self.notes.push(format!("{text} {sum} {fifth} {} {time}", delivery.id()));
-        Ok(ego::model::Fold::Keep)
+        Ok(Fold::Keep)
     }
 
     fn first(Change::Noted { text }: &Kept, delivery: &About) -> Vec<Option<String>> {

@@ -127,7 +127,7 @@ pub struct View {
 #[facade::es::projection(crate = ::facade::es, name = "renamed.facade.view")]
 impl View {
     #[es::on(Account)]
-    async fn account(&mut self, event: &Change, limit: &Limit, delivery: &facade::es::model::Delivery) {
+    async fn account(&mut self, event: &Change, limit: &Limit, delivery: &Delivery) {
         std::future::ready(()).await;
         let _ = delivery.id();
         if let Change::Deposited(by) = event {

@@ -127,7 +127,7 @@ pub struct View {
 #[my_ego::projection(crate = my_ego, name = "renamed.name.view")]
 impl View {
     #[my_ego::on(Account)]
-    async fn account(&mut self, event: &Change, limit: &Limit, delivery: &my_ego::model::Delivery) {
+    async fn account(&mut self, event: &Change, limit: &Limit, delivery: &Delivery) {
         std::future::ready(()).await;
         let _ = delivery.id();
         if let Change::Deposited(by) = event {
