@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// What a killed process left of a line is cut off when the file is opened. A file that holds events of another log is an error, also an
 /// earlier log of the same source: then give the publisher another file.
 ///
-/// The file is the publisher's alone: nobody else can open it as such. To begin a new one, stop the engine first.
+/// The file is the publisher's alone: nobody else can open it as such, until the engine was stopped and dropped.
 pub struct JsonLinesPublisher {
     name: String,
     path: PathBuf,

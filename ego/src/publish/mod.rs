@@ -4,6 +4,9 @@
 //! published, not before (I6). So nothing is sent that could still be lost, nothing that is recorded is ever passed over, and after a crash
 //! it goes on behind what it had finished; what it sends twice then has the same id.
 //!
+//! Engines that work on one store at the same time each publish what lies behind the checkpoint: nothing is lost, much comes twice. So a
+//! publisher belongs to one of them.
+//!
 //! Read [`Publisher`] and [`Envelope`] first. States of durable aggregates are not published.
 
 mod channel;
