@@ -250,6 +250,22 @@ async fn views_go_on_after_a_restart_on_sled() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn views_are_the_fold_of_the_log_on_sled_with_many_senders_and_restarts() {
+    for seed in seeds(1) {
+        println!("EGO_SEED={seed}");
+        let folder = tempfile::tempdir().unwrap();
+        for round in 0..3 {
+            let engine = on(SledStore::open(folder.path()).unwrap()).await;
+            assert_as_the_log_says(engine.store(), 1).await;
+            let recorded = storm(&engine, seed + round, 8, 30).await;
+            assert!(recorded > 50, "{recorded}");
+            assert_as_the_log_says(engine.store(), 1).await;
+            engine.stop(LONG).await.unwrap();
+        }
+    }
+}
+
 /// A store with events whose views were never folded.
 async fn unfolded(tills: u64) -> MemoryStore {
     let store = MemoryStore::new();
