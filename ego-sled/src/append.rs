@@ -14,7 +14,7 @@ use crate::row::RecordedStep;
 use crate::shared::Shared;
 use crate::tail::{Effect, Reach};
 use ego::message::{Expected, Position, Revision, StreamId};
-use ego::store::{Committed, Direction, Refusal, Stepped, StoreError, Verdict};
+use ego::store::{Committed, Refusal, Stepped, StoreError, Verdict};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -307,7 +307,7 @@ impl Writer {
         if head.erased || head.state.is_some() || asked <= head.deleted {
             return Ok(());
         }
-        let needed = self.position_of(&stream, asked)?;
+        let needed = self.reader.position_of(&stream, asked)?.ok_or_else(|| self.reader.index.table().unreadable())?;
         if let Some((consumer, checkpoint)) = self.checkpoints.iter().find(|(_, checkpoint)| **checkpoint < Some(needed)) {
             return Err(StoreError::HeldBack { consumer: consumer.clone(), checkpoint: *checkpoint, needed });
         }
@@ -316,16 +316,6 @@ impl Writer {
         self.shared().hot.lock().change(&stream, &head);
         self.effects.push(Effect::Delete { stream, head });
         Ok(())
-    }
-
-    /// The position of a stream's event; everything of the stream is published.
-    fn position_of(&self, stream: &StreamId, revision: u64) -> Result<Position, StoreError> {
-        let lost = || self.reader.index.table().unreadable();
-        let found = self.reader.commits(stream, revision, Direction::Forwards, 1)?;
-        let commit = found.first().filter(|commit| commit.revision.saturating_sub(u64::from(commit.events)) < revision);
-        let commit = commit.ok_or_else(lost)?;
-        let recorded = self.reader.commit(stream, commit, &mut entry::Texts::default())?.ok_or_else(lost)?;
-        Position::new(recorded.position.saturating_sub(recorded.revision - revision)).ok_or_else(lost)
     }
 
     fn erase(&mut self, stream: StreamId) -> Result<(), StoreError> {

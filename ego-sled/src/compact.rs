@@ -40,8 +40,6 @@ struct Gone<'a> {
     /// The last removals of rows, by numbers for their names.
     removals: HashMap<u64, Spot>,
     names: Seed,
-    /// What the index says holds for what stands before this.
-    reach: Spot,
 }
 
 impl Gone<'_> {
@@ -61,9 +59,10 @@ impl Gone<'_> {
         false
     }
 
-    /// Whether a row was put or removed again, durably: the index knows only what is. That it lacks a row is not taken on its word alone.
+    /// Whether a row was put or removed again, durably: the index and the segments that were left know only what is. That the index lacks
+    /// a row is not taken on its word alone.
     fn row(&self, changed: &ChangedRow, place: Place) -> Result<bool, StoreError> {
-        let Some(row) = changed.row(place).filter(|row| row.spot < self.reach) else { return Ok(false) };
+        let Some(row) = changed.row(place) else { return Ok(false) };
         Ok(match self.index.row(&changed.name)? {
             Some(known) => known.spot > row.spot,
             None => self.removals.get(&self.names.hash_one(&changed.name)).is_some_and(|removal| *removal > row.spot),
@@ -80,11 +79,14 @@ pub(crate) async fn end_segment(shared: &Shared) -> Result<(), StoreError> {
 // is always its beginning. Before a row's content goes, the index that knows better is made durable.
 pub(crate) fn compact(reader: &Reader) -> Result<Compaction, StoreError> {
     let (log, index) = (&*reader.shared.log, &*reader.index);
+    let closed = reader.shared.compacted.lock();
+    if *closed {
+        return Err(StoreError::Closed);
+    }
     let recorded = reader.shared.tail.read().reach.sequence;
     reader.shared.indexing.hurry(|| index.meta().sequence >= recorded)?;
-    let reach = index.meta().spot.unwrap_or(Spot::first(1));
     let active = reader.shared.active.load(Ordering::Acquire);
-    let mut gone = Gone { index, streams: HashMap::new(), removals: HashMap::new(), names: Seed::default(), reach };
+    let mut gone = Gone { index, streams: HashMap::new(), removals: HashMap::new(), names: Seed::default() };
     let (mut any_rows, mut done) = (false, Compaction::default());
     for number in 1..active {
         let segment = log.segment(number)?;
@@ -101,6 +103,9 @@ pub(crate) fn compact(reader: &Reader) -> Result<Compaction, StoreError> {
         return Ok(done);
     }
     for number in (1..active).rev() {
+        if reader.shared.queue.is_closed() {
+            return Err(StoreError::Closed);
+        }
         let before = done;
         let segment = log.segment(number)?;
         let mut groups = Vec::new();
@@ -237,4 +242,31 @@ fn replace(log: &Log, number: u32, segment: &Segment, groups: &[(u64, Vec<u8>)])
         file.write_all_at(&header.encode(), 0)?;
         groups.iter().try_for_each(|(offset, bytes)| file.write_all_at(bytes, *offset))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::SledStore;
+    use crate::key;
+    use ego::store::{RowChange, Step, Store};
+
+    /// An index that lost a row without a word is no reason to take its content out of the log.
+    #[tokio::test]
+    async fn a_row_that_the_index_lacks_is_not_taken_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SledStore::options(folder.path()).segment_bytes(4096).open().unwrap();
+        let rows = vec![RowChange::put("t", "lost", "content"), RowChange::put("t", "removed", "content")];
+        store.step(Step { advance: None, rows }).await.unwrap();
+        store.step(Step { advance: None, rows: vec![RowChange::remove("t", "removed")] }).await.unwrap();
+        assert_eq!(store.compact().await.unwrap().rows, 1);
+        let lost = key::row(&crate::row::name("t", b"lost").unwrap());
+        store.shared.index().unwrap().table().apply(vec![(lost, None)]).unwrap();
+        assert_eq!(store.load_rows("t", &["lost".into()]).await.unwrap(), [None]);
+        assert_eq!(store.compact().await.unwrap().rows, 0);
+        store.close().await.unwrap();
+        let store = SledStore::options(folder.path()).segment_bytes(4096).open().unwrap();
+        assert!(store.recovery().index_rebuilt.is_some());
+        let found = store.load_rows("t", &["lost".into(), "removed".into()]).await.unwrap();
+        assert_eq!(found, [Some("content".into()), None]);
+    }
 }

@@ -4,8 +4,8 @@
 use crate::faulty::{Fault, FaultyDisk, Kind, Lasts};
 use crate::{Durability, SledStore};
 use bytes::Bytes;
-use ego::message::{CommandId, Expected, Metadata, Position, StreamId};
-use ego::store::{Advance, Body, Commit, Filter, NewEvent, RowChange, Step, Stepped, Store, StoreError, Verdict};
+use ego::message::{CommandId, Expected, Metadata, Position, Revision, StreamId};
+use ego::store::{Advance, Body, Commit, Filter, NewEvent, RowChange, Snapshot, Step, Stepped, Store, StoreError, Verdict};
 use std::sync::Arc;
 
 fn commit(to: &str, id: &str, expected: Expected) -> Commit {
@@ -275,6 +275,32 @@ fn the_buffered_mode_answers_without_a_sync() {
         assert_eq!(disk.syncs(), before);
         drop(store);
         assert!(disk.syncs() > before);
+    });
+}
+
+/// I8: a cut must not take revisions of which a snapshot is kept. Those that come in their place would be others.
+#[test]
+fn in_the_buffered_mode_a_snapshot_is_kept_when_its_revisions_are_durable() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = FaultyDisk::new();
+        let store = disk.options(folder.path()).durability(Durability::Buffered).open().unwrap();
+        add(&store, "1").await.unwrap();
+        let (stream, revision) = (StreamId::new("account", "a").unwrap(), Revision::FIRST);
+        let (position, codec) = (Position::FIRST, "json".into());
+        let snapshot = Snapshot { revision, position, version: 1, codec, payload: "state".into() };
+        disk.next(Fault::After(Kind::Sync, 0, Lasts::ForGood));
+        let failed = store.save_snapshot(&stream, snapshot.clone()).await;
+        assert!(matches!(failed, Err(StoreError::Io { .. } | StoreError::Halted { .. })), "{failed:?}");
+        assert_eq!(store.load_snapshot(&stream).await.unwrap(), None);
+        drop(store);
+        disk.next(Fault::None);
+        let store = disk.options(folder.path()).durability(Durability::Buffered).open().unwrap();
+        add(&store, "2").await.unwrap();
+        let before = disk.syncs();
+        store.save_snapshot(&stream, snapshot.clone()).await.unwrap();
+        assert!(disk.syncs() > before);
+        assert_eq!(store.load_snapshot(&stream).await.unwrap(), Some(snapshot));
     });
 }
 

@@ -44,6 +44,7 @@ mod rows;
 mod shared;
 mod snapshot;
 mod store;
+mod streams;
 mod tail;
 mod verify;
 mod window;

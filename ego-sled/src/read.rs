@@ -6,6 +6,7 @@ use crate::find::Reader;
 use crate::key::{self, Head, StreamEntry};
 use crate::log::{Found, Spot};
 use crate::record::Entries;
+use crate::streams::FEW;
 use crate::window::Window;
 use ego::message::{Position, Revision, StreamId};
 use ego::store::{Body, Direction, Filter, Page, RecordedEvent, StoreError, StoredState, StreamHead};
@@ -13,9 +14,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// The most items in a page.
-const PAGE_ITEMS: usize = 16 << 10;
+pub(crate) const PAGE_ITEMS: usize = 16 << 10;
 /// How many bytes of payload end a page.
-const PAGE_BYTES: usize = 4 << 20;
+pub(crate) const PAGE_BYTES: usize = 4 << 20;
 /// How many bytes of the log are looked through for a page, whatever the filter lets through.
 const PAGE_SCAN: u64 = 16 << 20;
 
@@ -122,6 +123,9 @@ impl Reader {
         let mut items = Vec::new();
         if reached >= reach.position {
             return Ok(Page { items, next: None });
+        }
+        if (1..=FEW).contains(&filter.streams.len()) {
+            return self.read_streams(reached, reach.position, filter, limit);
         }
         let mut spot = match mark {
             Some(spot) => spot,
@@ -236,7 +240,7 @@ impl Reader {
 }
 
 impl Head {
-    fn readable(&self) -> bool {
+    pub(crate) fn readable(&self) -> bool {
         !self.erased && self.state.is_none() && self.deleted < self.revision
     }
 

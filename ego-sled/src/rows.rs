@@ -189,3 +189,56 @@ impl Taken {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::SledStore;
+    use bytes::Bytes;
+    use ego::store::{RowChange, Step, Store};
+    use std::collections::BTreeSet;
+
+    /// The indexer takes over every few steps meanwhile: neither what it has taken nor what it takes is missed, seen twice or in part.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_moves_into_the_index_is_read_as_of_one_moment() {
+        const ROWS: u8 = 50;
+        let folder = tempfile::tempdir().unwrap();
+        let store = SledStore::options(folder.path()).segment_bytes(1 << 20).open().unwrap();
+        let rows = |number: u32| {
+            // Every other row goes with the next step and comes again with the one behind.
+            let row = move |key: u8| match (u32::from(key) + number) % 2 {
+                0 => RowChange::put("t", vec![key], number.to_be_bytes().to_vec()),
+                _ => RowChange::remove("t", vec![key]),
+            };
+            (0..ROWS).map(row).collect::<Vec<_>>()
+        };
+        store.step(Step { advance: None, rows: rows(0) }).await.unwrap();
+        let writing = tokio::spawn({
+            let store = store.clone();
+            async move {
+                for number in 1..1500 {
+                    store.step(Step { advance: None, rows: rows(number) }).await.unwrap();
+                }
+            }
+        });
+        let keys: Vec<Bytes> = (0..ROWS).map(|key| vec![key].into()).collect();
+        let (mut last, mut done) = (0, false);
+        while !done {
+            done = writing.is_finished();
+            let loaded = store.load_rows("t", &keys).await.unwrap();
+            let loaded: Vec<_> = loaded.into_iter().zip(&keys).filter_map(|(row, key)| Some((key.clone(), row?))).collect();
+            let listed = store.list_rows("t", b"", None, usize::from(ROWS)).await.unwrap();
+            assert_eq!(listed.next, None);
+            for seen in [loaded, listed.items.into_iter().map(|row| (row.key, row.value)).collect()] {
+                let numbers: BTreeSet<u32> =
+                    seen.iter().map(|(_, row)| u32::from_be_bytes(row[..].try_into().unwrap())).collect();
+                assert_eq!((seen.len(), numbers.len()), (usize::from(ROWS) / 2, 1), "{numbers:?}");
+                let number = *numbers.first().unwrap();
+                assert!(number >= last && seen.iter().all(|(key, _)| (u32::from(key[0]) + number).is_multiple_of(2)));
+                last = number;
+            }
+        }
+        writing.await.unwrap();
+        assert_eq!(last, 1499);
+        assert!(store.shared.tail.read().freezes > 50, "nothing moved meanwhile");
+    }
+}

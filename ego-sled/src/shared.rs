@@ -37,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) reads: Arc<Semaphore>,
     /// Held by a compaction.
     pub(crate) compacting: Arc<Semaphore>,
+    /// Held while a compaction changes files: whoever opens the folder next must find nobody at work. True once there may be no more.
+    pub(crate) compacted: Mutex<bool>,
 }
 
 impl Shared {
@@ -55,6 +57,7 @@ impl Shared {
             indexing: Indexing::default(),
             reads: Arc::new(Semaphore::new(reads_together())),
             compacting: Arc::new(Semaphore::new(1)),
+            compacted: Mutex::default(),
         }
     }
 
@@ -117,6 +120,10 @@ impl Queue {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.state.lock().waiting.is_empty()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.lock().closed
     }
 
     /// Takes no more requests; those that wait are still handed out.

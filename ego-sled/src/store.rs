@@ -172,12 +172,13 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, StoreError
 }
 
 impl Life {
-    // 1. take no more requests; the writer answers those that wait and seals the log  2. the indexer applies the rest and flushes
-    // 3. let go of the index  4. unlock. A crash before the end is one that opening knows.
+    // 1. take no more requests; a compaction ends with the segment that it is at; the writer answers those that wait and seals the log
+    // 2. the indexer applies the rest and flushes  3. let go of the index  4. unlock. A crash before the end is one that opening knows.
     fn end(&self) -> Result<(), StoreError> {
         let mut running = self.running.lock();
         let Some(Running { writer, indexer, folder }) = running.take() else { return Ok(()) };
         self.shared.queue.close();
+        *self.shared.compacted.lock() = true;
         let sealed = writer.join().unwrap_or_else(|_| Err(error::gone("closing")));
         self.shared.indexing.finish();
         let indexed = indexer.join().map_err(|_| error::gone("closing"));
@@ -367,6 +368,25 @@ mod tests {
     use crate::shared::reads_together;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
+
+    /// Whoever opens the folder next would meet a compaction that writes into it.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_store_is_not_closed_before_its_compaction_has_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SledStore::open(folder.path()).unwrap();
+        let under_way = store.shared.compacted.lock();
+        let closing = tokio::spawn({
+            let store = store.clone();
+            async move { store.close().await }
+        });
+        thread::sleep(Duration::from_millis(100));
+        assert!(!closing.is_finished());
+        assert!(matches!(SledStore::open(folder.path()), Err(StoreError::InUse { .. })));
+        drop(under_way);
+        closing.await.unwrap().unwrap();
+        assert!(matches!(store.compact().await, Err(StoreError::Closed)));
+        SledStore::open(folder.path()).unwrap();
+    }
 
     /// I12: a read takes a thread, so only so many are under way; the others wait for their turn and get it, also when a caller left.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

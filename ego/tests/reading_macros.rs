@@ -7,6 +7,7 @@ use ego::message::{CommandId, Metadata, Position, Revision, StreamId};
 use ego::model::{Audience, Delivery, Failure, Fold, IndexValue, Mode, On, Projection, Reactor, Reacts, Services};
 use ego::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
 use std::fmt::Debug;
 use std::future::Future;
 use std::pin::pin;
@@ -24,8 +25,18 @@ enum AccountEvent {
 #[aggregate(name = "account", event = AccountEvent)]
 struct Account;
 
+#[derive(Command, Serialize, Deserialize)]
+struct Open {
+    owner: String,
+    amount: u64,
+}
+
 #[ego::handlers]
 impl Account {
+    #[handle]
+    fn open(&self, Open { owner, amount }: Open) -> Result<[AccountEvent; 2], Infallible> {
+        Ok([AccountEvent::Opened { owner }, AccountEvent::Deposited { amount }])
+    }
     #[apply]
     fn apply(&mut self, _: &AccountEvent) {}
 }
@@ -39,8 +50,17 @@ enum CardEvent {
 #[aggregate(name = "card", event = CardEvent)]
 struct Card;
 
+#[derive(Command, Serialize, Deserialize)]
+struct Issue {
+    account: String,
+}
+
 #[ego::handlers]
 impl Card {
+    #[handle]
+    fn issue(&self, Issue { account }: Issue) -> Result<CardEvent, Infallible> {
+        Ok(CardEvent::Issued { account, holders: vec!["Ann".to_owned()] })
+    }
     #[apply]
     fn apply(&mut self, _: &CardEvent) {}
 }
@@ -426,4 +446,21 @@ fn each_is_registered_once_with_the_place_of_its_block() {
     let line = format!("line: {}", line_of("impl Greeter {"));
     let found = registered::<ReactorDescriptor>("greeter");
     assert!(found.len() == 1 && found[0].contains(&line) && found[0].contains("reading_macros.rs"), "{found:?}");
+}
+
+#[tokio::test]
+async fn an_engine_finds_them_and_folds() {
+    let missing = Engine::builder().service(Arc::new(Fixed(1))).start().await.unwrap_err().to_string();
+    let asks = |name: &str| missing.lines().any(|line| line.contains(name) && line.contains("dyn reading_macros::Rates"));
+    assert!(asks("reading_macros::Balance"), "{missing}");
+
+    let builder = Engine::builder().service::<dyn Rates>(Arc::new(Fixed(10))).service(Arc::new(Fixed(1)));
+    let engine = builder.start().await.unwrap();
+    engine.send::<Account>("a-1", Open { owner: "Ann".to_owned(), amount: 4 }).await.unwrap();
+    let issued = engine.send::<Card>("c-1", Issue { account: "a-1".to_owned() }).await.unwrap();
+    let balance = Balance { owner: "Ann".into(), cents: 41, cards: vec!["c-1 of 1".into()] };
+    assert_eq!(engine.view::<Balance>("a-1").after(&issued).await.unwrap(), Some(balance.clone()));
+    let of_ann = engine.views::<Balance>().by("owner", "Ann").page().await.unwrap();
+    assert_eq!(of_ann.items, [("a-1".to_owned(), balance)]);
+    assert_eq!(engine.views::<Balance>().by("owner", "Bob").page().await.unwrap().items, []);
 }

@@ -63,7 +63,7 @@ impl Progress {
     /// There was nothing to do up to here.
     pub(crate) fn passed(&mut self, position: Position) {
         self.reached = self.reached.max(Some(position));
-        if self.reached != self.kept {
+        if self.consumer.is_some() && self.reached != self.kept {
             self.behind.get_or_insert_with(Instant::now);
         }
     }

@@ -1,7 +1,8 @@
 //! The publishers and reactors that an engine is to run, and everything that is wrong with them.
 
 use super::linked::{Linked, Party, StartProblem};
-use crate::consumer::{ConsumerKind, Policy, Then};
+use crate::consumer::{ConsumerKind, Then};
+use crate::message::Name;
 use crate::model::{Audience, Services};
 use crate::publish::{Publishing, is_source};
 use crate::reactor::{Reacting, ReactorDescriptor};
@@ -17,8 +18,13 @@ impl Linked {
             if !is_name(name) || publishers[..index].iter().any(|first| first.name == *name) {
                 problems.push(StartProblem::ConsumerName { kind, name: name.clone() });
             }
-            let follows: Vec<&str> = publishing.filter().kinds.iter().map(|kind| kind.as_str()).collect();
-            problems.extend(self.following(kind, name, &follows, publishing.policy()));
+            if publishing.policy().then == Then::DeadLetter {
+                problems.push(StartProblem::NoDeadLetters { kind, name: name.clone() });
+            }
+            let known = |kind: &Name| self.aggregates.iter().any(|aggregate| *kind == aggregate.kind);
+            for follows in publishing.filter().kinds.iter().filter(|kind| !known(kind)) {
+                problems.push(StartProblem::FollowsNothing { kind, name: name.clone(), follows: follows.to_string() });
+            }
         }
         problems
     }
@@ -46,26 +52,19 @@ impl Linked {
             if reactor.audience == Audience::Observer && node.is_none_or(str::is_empty) {
                 problems.push(StartProblem::NoNode { name });
             }
-            let sources = (reactor.sources)();
-            let follows: Vec<_> = sources.iter().map(|source| source.kind).collect();
-            problems.extend(self.following(kind, name, &follows, &reacting.policy));
-            for source in &sources {
+            if reacting.policy.then == Then::DeadLetter {
+                problems.push(StartProblem::NoDeadLetters { kind, name: name.to_owned() });
+            }
+            for source in (reactor.sources)() {
+                if !self.has(source.aggregate.id()) {
+                    let (reader, aggregate) = (reactor.party(), source.aggregate.name());
+                    problems.push(StartProblem::UnknownSource { reader, aggregate });
+                }
                 for service in source.services.iter().filter(|service| !services.contains(service.id())) {
-                    let handler = Party { name: source.aggregate.name(), location: source.location };
+                    let handler = Party { name: reactor.reactor.name(), location: source.location };
                     problems.push(StartProblem::MissingService { service: service.name(), kind: name, handler });
                 }
             }
-        }
-        problems
-    }
-
-    fn following(&self, kind: ConsumerKind, name: &str, follows: &[&str], policy: &Policy) -> Vec<StartProblem> {
-        let unknown = follows.iter().filter(|follows| !self.aggregates.iter().any(|aggregate| aggregate.kind == **follows));
-        let nothing =
-            |follows: &&str| StartProblem::FollowsNothing { kind, name: name.to_owned(), follows: (*follows).to_owned() };
-        let mut problems: Vec<_> = unknown.map(nothing).collect();
-        if policy.then == Then::DeadLetter {
-            problems.push(StartProblem::NoDeadLetters { kind, name: name.to_owned() });
         }
         problems
     }

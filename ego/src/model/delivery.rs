@@ -124,6 +124,18 @@ pub struct Token {
 }
 
 impl Token {
+    /// The place in the log.
+    #[must_use]
+    pub fn position(self) -> Position {
+        self.position
+    }
+
+    /// Which of the events it is that are recorded there, counted from 0.
+    #[must_use]
+    pub fn ordinal(self) -> u32 {
+        self.ordinal
+    }
+
     /// What [`Display`](fmt::Display) showed.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

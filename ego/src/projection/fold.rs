@@ -25,7 +25,9 @@ pub(super) struct Slot<P> {
     pub(super) row: Option<Bytes>,
     /// The values under which that one stands in the indexes.
     pub(super) indexed: Vec<Vec<IndexValue>>,
-    /// Which items of this page were folded into it.
+    /// As it was when it was last taken back on this page, if it was.
+    rewound: Option<Option<Bytes>>,
+    /// Which items of this page were folded into it since.
     applied: Vec<usize>,
     /// Whether later events of its key wait behind a dead letter.
     pub(super) parked: bool,
@@ -68,11 +70,12 @@ impl<P: Sources> Slot<P> {
         let view = row.as_deref().map(|row| table::decode::<P>(&projected.shared.codecs, row)).transpose();
         let view = view.map_err(|error| Failure::new(format_args!("a view cannot be read: {error}")))?;
         let indexed = indexed(view.as_ref());
-        Ok(Self { view, row, indexed, applied: Vec::new(), parked: false, changed: false })
+        Ok(Self { view, row, indexed, rewound: None, applied: Vec::new(), parked: false, changed: false })
     }
 
     /// Begins another page.
     pub(super) fn settle(&mut self) {
+        self.rewound = None;
         self.applied.clear();
         self.changed = false;
     }
@@ -257,16 +260,31 @@ pub(super) async fn fold_once<P: Sources>(
     Ok(())
 }
 
-/// Brings a view to what it was before the event that failed: a method may have changed a part of it.
+/// Brings a view to what it was before the event that failed: a method may have changed a part of it. What its page brought before that is
+/// folded again, with the same patience: what fails for a while fails here, too.
 async fn rewind<P: Sources>(projected: &Projected<P>, page: &Page<P>, slot: &mut Slot<P>) -> Result<(), Unfolded> {
-    let gave_up = |failure: &Failure| {
-        projected.control.failed(&format_args!("a view could not be taken back: {failure}"), None, 1);
+    let (control, codecs) = (&projected.control, &projected.shared.codecs);
+    let gave_up = |failure: &dyn std::fmt::Display| {
+        control.failed(&format_args!("a view could not be taken back: {failure}"), None, 1);
         Unfolded::Failed(None)
     };
-    slot.view = Slot::of(projected, slot.row.clone()).map_err(|failure| gave_up(&failure))?.view;
-    for item in &slot.applied {
-        let found = &page.items[*item];
-        fold_once(&*found.given, &mut slot.view, &found.delivery, 1).await.map_err(|failure| gave_up(&failure))?;
+    let view_of = |row: &Option<Bytes>| row.as_deref().map(|row| table::decode::<P>(codecs, row)).transpose();
+    let mut row = slot.rewound.take().unwrap_or_else(|| slot.row.clone());
+    slot.view = view_of(&row).map_err(|error| gave_up(&error))?;
+    for item in std::mem::take(&mut slot.applied) {
+        let Item { given, delivery, .. } = &page.items[item];
+        let mut attempts = 1;
+        while let Err(failure) = fold_once(&**given, &mut slot.view, delivery, attempts).await {
+            control.failed(&failure, Some(delivery.position()), attempts);
+            slot.view = view_of(&row).map_err(|error| gave_up(&error))?;
+            match projected.options.policy.wait_after(attempts) {
+                Some(wait) if !control.wait_to_retry(wait).await => return Err(Unfolded::Interrupted),
+                Some(_) => attempts = attempts.saturating_add(1),
+                None => return Err(Unfolded::Failed(Some(delivery.position()))),
+            }
+        }
+        row = slot.view.as_ref().map(|view| table::encode(codecs, view)).transpose().map_err(|error| gave_up(&error))?;
     }
+    slot.rewound = Some(row);
     Ok(())
 }

@@ -42,8 +42,8 @@ impl<R: Reactor> ReactorSource<R> {
 
 impl<R> ReactorSource<R> {
     fn reacted(&self) -> Reacted {
-        let Self { aggregate, kind, services, location, .. } = *self;
-        Reacted { aggregate, kind, services, location }
+        let Self { aggregate, services, location, .. } = *self;
+        Reacted { aggregate, services, location }
     }
 }
 
@@ -92,7 +92,6 @@ pub struct ReactorDescriptor {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reacted {
     pub(crate) aggregate: TypeRef,
-    pub(crate) kind: &'static str,
     pub(crate) services: &'static [TypeRef],
     pub(crate) location: Location,
 }

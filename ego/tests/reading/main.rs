@@ -1,4 +1,4 @@
-//! The read side: what follows the log. The names of the tests say which rule each holds; I1 to I12 stand in ARCHITECTURE.md.
+//! What follows the log: subscriptions, publishers, reactors. The names of the tests say which rule each holds; I1 to I12 stand in ARCHITECTURE.md.
 
 #![allow(unreachable_pub, reason = "a domain is public where it stands")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by failing")]
@@ -8,5 +8,6 @@ mod files;
 mod publishers;
 mod reactors;
 mod rigged;
+mod subscriptions;
 mod support;
 mod waiting;

@@ -27,10 +27,12 @@ struct Inner {
     /// Every envelope that was published.
     events: Mutex<Vec<Envelope>>,
     /// Says how a batch fails.
-    fails: Mutex<Box<dyn FnMut(&[Envelope]) -> Fails + Send>>,
+    fails: Mutex<SaysHow>,
     /// One permit lets one call begin.
     calls: Semaphore,
 }
+
+type SaysHow = Box<dyn FnMut(&[Envelope]) -> Fails + Send>;
 
 enum Fails {
     Not,

@@ -35,9 +35,6 @@ macro_rules! notes {
             }
         }
         impl $name {
-            fn failing(fails: impl Fn(&Delivery) -> Result<(), Failure> + Send + Sync + 'static) -> Self {
-                Self { seen: Seen::default(), fails: Arc::new(fails) }
-            }
             fn note(&self, delivery: &Delivery) -> Result<(), Failure> {
                 (self.fails)(delivery)?;
                 self.seen.lock().unwrap().push((delivery.token().to_string(), delivery.attempt()));
@@ -65,6 +62,12 @@ macro_rules! notes {
             ];
         }
     };
+}
+
+impl Group {
+    fn failing(fails: impl Fn(&Delivery) -> Result<(), Failure> + Send + Sync + 'static) -> Self {
+        Self { seen: Seen::default(), fails: Arc::new(fails) }
+    }
 }
 
 notes!(Group, "group", Audience::Group);
@@ -336,7 +339,7 @@ async fn what_is_wrong_with_reactors_is_said_at_the_start_all_at_once() {
         |problem| matches!(problem, StartProblem::DuplicateReactor { name: "group", first, second } if first.location != second.location),
     );
     said(|problem| matches!(problem, StartProblem::NoNode { name: "observer" }));
-    said(|problem| matches!(problem, StartProblem::FollowsNothing { follows, .. } if follows == "unregistered"));
+    said(|problem| matches!(problem, StartProblem::UnknownSource { aggregate, .. } if aggregate.contains("Unregistered")));
     said(|problem| matches!(problem, StartProblem::MissingService { service, .. } if service.contains("Mail")));
     said(|problem| matches!(problem, StartProblem::ConsumerName { name, .. } if name == "wrong@all"));
     assert_eq!(problems.len(), 6, "{problems:?}");

@@ -3,7 +3,6 @@
 use crate::domain::*;
 use crate::support::*;
 use ego::Engine;
-use ego::prelude::*;
 use ego::subscription::{SubscriptionError, WaitError};
 use std::time::Duration;
 
