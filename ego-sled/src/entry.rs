@@ -355,7 +355,8 @@ pub(crate) fn read_entry(content: &Bytes, texts: &mut Texts) -> Result<Entry, &'
             let shapes = wire.shapes.iter().map(|(name, version)| (texts.shared(name).into(), *version)).collect();
             Ok(Entry::Blank { positions: wire.positions, kind: texts.shared(wire.kind).into(), shapes })
         }
-        STEP => RecordedStep::read(content.clone()).map(Entry::Step),
+        // A copy: its rows wait for the indexer, and must not hold on to the whole group meanwhile.
+        STEP => RecordedStep::read(Bytes::copy_from_slice(content)).map(Entry::Step),
         _ => Err("an entry is of an unknown kind"),
     }
 }

@@ -83,7 +83,7 @@ impl Reader {
             }
             Ok(taken)
         };
-        let key = |name: Bytes| name.slice(prefix.len()..);
+        let key = |name: Bytes| Bytes::copy_from_slice(name.get(prefix.len()..).unwrap_or_default());
         self.of_one_moment(of_layers, merge, |taken| {
             let rows =
                 taken.rows.into_iter().map(|(name, row)| Ok(ego::store::Row { key: key(name), value: self.content(row)? }));
@@ -126,7 +126,8 @@ impl Reader {
 
     fn content(&self, row: Row) -> Result<Bytes, StoreError> {
         match row.kept {
-            Kept::Here(content) => Ok(content),
+            // A copy: whoever keeps it must not keep the whole step.
+            Kept::Here(content) => Ok(Bytes::copy_from_slice(&content)),
             Kept::Logged { len, crc } => {
                 let content = self.shared.log.bytes(row.spot, len)?;
                 if crc32fast::hash(&content) == crc {

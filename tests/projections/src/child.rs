@@ -92,7 +92,7 @@ impl Child {
                 engine: engine.clone(),
                 random: random.fork(),
                 ids: format!("{}-", self.number),
-                calm: self.told.manner == Manner::Retention,
+                calm: self.told.manner != Manner::Rebuilds,
                 pause: random.u64(..2500),
             };
             all.spawn(client.sends(COMMANDS / clients));
@@ -150,7 +150,7 @@ impl Client {
             _ => {
                 let events = (0..self.random.u32(1..5)).map(|_| self.order()).collect();
                 let receipt = self.engine.send::<Orders>(&id, Order(events)).await?;
-                if self.calm && self.random.u32(..6) == 0 {
+                if self.calm && self.random.u32(..3) == 0 {
                     self.reads_what_it_wrote(id, receipt.position.ok_or("an order without an event")?).await?;
                 }
             }
