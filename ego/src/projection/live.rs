@@ -48,7 +48,7 @@ impl<P: Sources> Projected<P> {
         limit: usize,
     ) -> Result<Page<String, Vec<u8>>, ViewError> {
         let store = &self.shared.store;
-        // Between this id and `start` stands none that is not left out below.
+        // The last id that may stand before `start`, or `start` itself.
         let first = StreamId::new(Name::fixed(source.kind), id_in(start)).ok();
         let mut items = Vec::new();
         if let Some(first) = first.as_ref().filter(|first| first.id().as_bytes() == start)
@@ -56,16 +56,22 @@ impl<P: Sources> Projected<P> {
         {
             items.push(first.id().to_owned());
         }
-        let mut last = items.last().cloned();
-        if items.len() < limit {
-            let page = store.list_streams(Some(source.kind), first.as_ref(), limit - items.len()).await?;
-            items.extend(page.items.iter().map(|head| head.stream.id().to_owned()));
-            last = page.next.map(|last| last.id().to_owned());
+        let (mut last, mut after) = (items.last().cloned(), first);
+        while items.len() < limit {
+            let page = store.list_streams(Some(source.kind), after.as_ref(), limit - items.len()).await?;
+            let ids = page.items.iter().map(|head| head.stream.id()).filter(|id| id.as_bytes() >= start);
+            items.extend(ids.map(str::to_owned));
+            last = page.next.as_ref().map(|last| last.id().to_owned());
+            after = page.next;
+            // A cursor stands behind `start`.
+            if last.as_ref().is_none_or(|last| last.as_bytes() >= start) {
+                break;
+            }
         }
         if items.last().is_some_and(|id| end.is_some_and(|end| id.as_bytes() >= end)) {
             last = None;
         }
-        items.retain(|id| id.as_bytes() >= start && end.is_none_or(|end| id.as_bytes() < end));
+        items.retain(|id| end.is_none_or(|end| id.as_bytes() < end));
         // No id holds a zero byte: this is right behind the last one.
         Ok(Page { items, next: last.map(|last| [last.as_bytes(), &[0]].concat()) })
     }

@@ -8,6 +8,7 @@ use ego::prelude::*;
 use ego::projection::{OnNewVersion, ProjectionOptions};
 use ego::store::{AnyStore, Body, Commit, Filter, MemoryStore, NewEvent, Refusal, RowChange, Step, Store};
 use ego_sled::SledStore;
+use futures_util::FutureExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -221,6 +222,25 @@ async fn a_sender_who_gives_up_behind_a_full_pipeline_leaves_no_trace() {
 }
 
 #[tokio::test]
+async fn a_sender_who_is_gone_when_it_is_decided_leaves_no_trace() {
+    let sender = Arc::new(Sender::default());
+    let engine = Engine::builder().service::<Sender>(Arc::clone(&sender)).start().await.unwrap();
+    engine.send::<Till>("t", Take { amount: 1 }).await.unwrap();
+    let sending = engine.send::<Till>("t", TakeLate { amount: 10 }).into_future();
+    let mut sending = async { sending.await.is_ok() }.boxed();
+    let mut polled = std::task::Context::from_waker(std::task::Waker::noop());
+    *sender.0.lock().unwrap() = {
+        assert!(sending.poll_unpin(&mut polled).is_pending());
+        Some(sending)
+    };
+    let is_gone = || sender.0.lock().unwrap().is_none();
+    crate::until(is_gone).await;
+    engine.send::<Till>("t", Take { amount: 100 }).await.unwrap();
+    assert_eq!(engine.view::<Takings>("t").await.unwrap().unwrap().total, 101);
+    assert_as_the_log_says(engine.store(), 1).await;
+}
+
+#[tokio::test]
 async fn views_go_on_after_passivation() {
     let limits = Limits { active_aggregates: 1, ..Limits::default() };
     let engine = Engine::builder().limits(limits).start().await.unwrap();
@@ -247,6 +267,22 @@ async fn views_go_on_after_a_restart_on_sled() {
         engine.send::<Till>(["a", "b", "c"][round as usize % 3], Empty).await.unwrap();
         assert_as_the_log_says(engine.store(), 1).await;
         engine.stop(LONG).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn views_are_the_fold_of_the_log_on_sled_with_many_senders_and_restarts() {
+    for seed in seeds(1) {
+        println!("EGO_SEED={seed}");
+        let folder = tempfile::tempdir().unwrap();
+        for round in 0..3 {
+            let engine = on(SledStore::open(folder.path()).unwrap()).await;
+            assert_as_the_log_says(engine.store(), 1).await;
+            let recorded = storm(&engine, seed + round, 8, 30).await;
+            assert!(recorded > 50, "{recorded}");
+            assert_as_the_log_says(engine.store(), 1).await;
+            engine.stop(LONG).await.unwrap();
+        }
     }
 }
 

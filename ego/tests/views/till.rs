@@ -6,9 +6,12 @@ use ego::model::{Delivery, Failure, Fold, IndexOutput, IndexValue, Mode, On, Pro
 use ego::prelude::*;
 use ego::projection::{ProjectionDescriptor, Source, Sources};
 use ego::store::{AnyStore, Filter, Store};
+use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::Mutex;
+use std::time::Duration;
 
 #[derive(Event, Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum TillEvent {
@@ -27,6 +30,11 @@ pub enum TillEvent {
 
 #[derive(Command, Serialize, Deserialize)]
 pub struct Take {
+    pub amount: u64,
+}
+/// The sender, if it is a service, is gone when this has decided.
+#[derive(Command, Serialize, Deserialize)]
+pub struct TakeLate {
     pub amount: u64,
 }
 #[derive(Command, Serialize, Deserialize)]
@@ -48,6 +56,10 @@ pub struct Blow;
 #[derive(Command, Serialize, Deserialize)]
 pub struct Refuse;
 
+/// A command on its way.
+#[derive(Default)]
+pub struct Sender(pub Mutex<Option<BoxFuture<'static, bool>>>);
+
 #[derive(Aggregate, Default, Debug)]
 #[aggregate(name = "till", event = TillEvent)]
 pub struct Till {
@@ -67,6 +79,14 @@ impl Till {
     #[handle]
     fn note(&self, cmd: Note) -> Result<TillEvent, Infallible> {
         Ok(TillEvent::Noted { text: cmd.text })
+    }
+    #[handle]
+    async fn take_late(&self, cmd: TakeLate, context: &Context) -> Result<TillEvent, Infallible> {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        if let Ok(sender) = context.service::<Sender>() {
+            drop(sender.0.lock().unwrap().take());
+        }
+        Ok(TillEvent::Taken { amount: cmd.amount })
     }
     #[handle]
     fn empty(&self, _: Empty) -> Result<TillEvent, Infallible> {
