@@ -4,6 +4,7 @@
 //! → `fold` (each key's events one after the other) → rows (`table`). `rebuild` lets another generation take the place of the one that is
 //! read; `sweep` removes what is left of old ones.
 
+mod cache;
 mod cursor;
 mod dead;
 mod descriptor;

@@ -32,7 +32,7 @@ impl Default for ProjectionOptions {
             policy: Policy::default(),
             workers: cores.min(4),
             batch: 4096,
-            cached_views: 10_000,
+            cached_views: 100_000,
             on_new_version: OnNewVersion::default(),
             paused: false,
         }
@@ -40,7 +40,7 @@ impl Default for ProjectionOptions {
 }
 
 impl ProjectionOptions {
-    /// Four workers or as many as there are cores, 4,096 events and 10,000 views in memory, [`Policy::fail`].
+    /// Four workers or as many as there are cores, 4,096 events and 100,000 views in memory, [`Policy::fail`].
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -68,7 +68,7 @@ impl ProjectionOptions {
         self
     }
 
-    /// How many views are kept in memory besides those of the events at hand.
+    /// How many views are kept in memory besides those of the events at hand; not more than about 64 MiB, however many are allowed.
     #[must_use]
     pub fn cached_views(mut self, views: usize) -> Self {
         self.cached_views = views;

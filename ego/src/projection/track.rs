@@ -1,5 +1,6 @@
 //! One generation of a projection on its way through the log.
 
+use super::cache::Cache;
 use super::dead::{self, Letter};
 use super::fold::{Item, Page, Slot, Unfolded, fold, indexed, skipped, waits};
 use super::projected::Projected;
@@ -53,7 +54,7 @@ pub(super) struct Track<P: Sources> {
     saved_at: Instant,
     /// Up to where everything is durable and visible. Events that are not followed do not move the checkpoint at once.
     pub(super) reached: Option<Position>,
-    views: lru::LruCache<String, Slot<P>>,
+    views: Cache<P>,
     /// The keys that have dead letters.
     dead: HashSet<String>,
     pending: Option<Pending>,
@@ -88,6 +89,7 @@ impl<P: Sources> Track<P> {
             store.save_checkpoint(&tables.consumer, None).await?;
         }
         let dead = dead_keys(store, &tables).await?;
+        let has_all = saved.is_none() && store.list_rows(&tables.views, &[], None, 1).await?.items.is_empty();
         Ok(Self {
             tail: Tail::new(Arc::clone(&projected.shared), filter::<P>(), saved),
             projected: Arc::clone(projected),
@@ -96,7 +98,7 @@ impl<P: Sources> Track<P> {
             saved,
             saved_at: Instant::now(),
             reached: saved,
-            views: lru::LruCache::unbounded(),
+            views: Cache::new(has_all),
             dead,
             pending: None,
             // Methods that wait may be slow: how slow is found out with few events.
@@ -218,10 +220,12 @@ impl<P: Sources> Track<P> {
             if slots.contains_key(key) {
                 continue;
             }
-            match self.views.pop(key) {
+            match self.views.take(key) {
                 Some(slot) => drop(slots.insert(key.clone(), slot)),
                 None => {
-                    missing.push(Bytes::copy_from_slice(key.as_bytes()));
+                    if self.views.may_lack() {
+                        missing.push(Bytes::copy_from_slice(key.as_bytes()));
+                    }
                     slots.insert(key.clone(), self.slot(None)?);
                 }
             }
@@ -356,9 +360,7 @@ impl<P: Sources> Track<P> {
     }
 
     fn trim(&mut self) {
-        while self.views.len() > self.projected.options.cached_views {
-            self.views.pop_lru();
-        }
+        self.views.trim(self.projected.options.cached_views);
     }
 
     /// Takes fewer events at once from here on.
@@ -376,7 +378,7 @@ impl<P: Sources> Track<P> {
     /// A view as the next page would find it, without its place in memory.
     pub(super) async fn take(&mut self, key: &str) -> Result<Slot<P>, Halt> {
         self.settle().await?;
-        self.views.pop(key);
+        self.views.take(key);
         let rows = self.projected.shared.store.load_rows(&self.tables.views, &[Bytes::copy_from_slice(key.as_bytes())]).await?;
         self.slot(rows.into_iter().next().flatten())
     }
