@@ -30,6 +30,8 @@ pub(crate) struct Projected<P: Sources> {
     /// Up to where the generation that is being built was folded.
     built: RwLock<Option<Position>>,
     pub(super) ops: Desk,
+    /// Held by every step that is under way, so that whoever begins anew finds what the last one came to.
+    pub(super) steps: Arc<tokio::sync::RwLock<()>>,
     folds: std::marker::PhantomData<fn() -> P>,
 }
 
@@ -80,6 +82,7 @@ impl<P: Sources> Projected<P> {
             record: RwLock::new(record),
             built: RwLock::default(),
             ops: Desk::default(),
+            steps: Arc::default(),
             folds: std::marker::PhantomData,
         };
         if let Some(generation) = projected.readable() {

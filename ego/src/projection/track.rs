@@ -82,6 +82,8 @@ impl<P: Sources> Track<P> {
     pub(super) async fn begin(projected: &Arc<Projected<P>>, generation: Generation) -> Result<Self, StoreError> {
         let tables = projected.tables(generation);
         let store = &projected.shared.store;
+        // A track that failed may have left a step that the store is still at.
+        drop(projected.steps.write().await);
         let saved = store.load_checkpoint(&tables.consumer).await?;
         if saved.is_none() {
             // From here on, retention keeps what it has not folded.
@@ -287,7 +289,12 @@ impl<P: Sources> Track<P> {
         let advance = Advance { consumer: self.tables.consumer.clone(), from: self.saved, to };
         (self.saved, self.saved_at) = (Some(to), Instant::now());
         let store = self.projected.shared.store.clone();
-        let step = async move { store.step(Step { advance: Some(advance), rows }).await };
+        let under_way = Arc::clone(&self.projected.steps).try_read_owned();
+        let step = async move {
+            let stepped = store.step(Step { advance: Some(advance), rows }).await;
+            drop(under_way);
+            stepped
+        };
         self.pending = Some(Pending { step: self.projected.shared.runtime.spawn(step), upto: to, events });
     }
 
