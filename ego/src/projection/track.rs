@@ -54,6 +54,8 @@ pub(super) struct Track<P: Sources> {
     /// Up to where everything is durable and visible. Events that are not followed do not move the checkpoint at once.
     pub(super) reached: Option<Position>,
     views: lru::LruCache<String, Slot<P>>,
+    /// Whether all views of this generation are in memory: it began with none, and none was sent away.
+    complete: bool,
     /// The keys that have dead letters.
     dead: HashSet<String>,
     pending: Option<Pending>,
@@ -99,6 +101,7 @@ impl<P: Sources> Track<P> {
             saved_at: Instant::now(),
             reached: saved,
             views: lru::LruCache::unbounded(),
+            complete: saved.is_none(),
             dead,
             pending: None,
             // Methods that wait may be slow: how slow is found out with few events.
@@ -222,6 +225,7 @@ impl<P: Sources> Track<P> {
             }
             match self.views.pop(key) {
                 Some(slot) => drop(slots.insert(key.clone(), slot)),
+                None if self.complete => drop(slots.insert(key.clone(), self.slot(None)?)),
                 None => {
                     missing.push(Bytes::copy_from_slice(key.as_bytes()));
                     slots.insert(key.clone(), self.slot(None)?);
@@ -365,6 +369,7 @@ impl<P: Sources> Track<P> {
     fn trim(&mut self) {
         while self.views.len() > self.projected.options.cached_views {
             self.views.pop_lru();
+            self.complete = false;
         }
     }
 
@@ -384,6 +389,7 @@ impl<P: Sources> Track<P> {
     pub(super) async fn take(&mut self, key: &str) -> Result<Slot<P>, Halt> {
         self.settle().await?;
         self.views.pop(key);
+        self.complete = false;
         let rows = self.projected.shared.store.load_rows(&self.tables.views, &[Bytes::copy_from_slice(key.as_bytes())]).await?;
         self.slot(rows.into_iter().next().flatten())
     }
