@@ -1,6 +1,6 @@
 //! How fast does a projection follow, with its views and checkpoint made durable in one step?
 
-use crate::views::{ONE, Sum, Sums};
+use crate::views::{Sum, TWO};
 use benches::account::{self, Account, AccountEvent};
 use benches::report::{Goal, Report};
 use benches::settings::Settings;
@@ -14,10 +14,11 @@ use ego_sled::SledStore;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-const PROJECTION: &str = "a projection";
+const PROJECTION: &str = "a projection, all views in memory";
+const USUAL: &str = "a projection, 10,000 views in memory (the default)";
 const UNCHECKED: &str = "the same views saved, no checkpoint";
 const FOLDING: &str = "the same folding, nothing saved";
-const SUBJECTS: [&str; 3] = [PROJECTION, UNCHECKED, FOLDING];
+const SUBJECTS: [&str; 4] = [PROJECTION, USUAL, UNCHECKED, FOLDING];
 /// As many events as a projection folds at once.
 const BATCH: usize = 4096;
 
@@ -26,10 +27,15 @@ pub async fn measure(report: &mut Report, settings: &Settings) -> Result<()> {
     let keys = [100, 10_000, 100_000].map(|keys| (format!("{} views", show::count(keys as f64)), keys.min(events)));
     for (measure, keys) in &keys {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-        let engine = crate::engine(SledStore::open(folder.path())?, ONE).await?;
+        let engine = crate::engine(SledStore::open(folder.path())?, TWO).await?;
         crate::record(&engine, *keys, events).await?;
         for _ in 0..report.rounds {
-            let took = [followed(&engine).await?, by_hand(&engine, true).await?, by_hand(&engine, false).await?];
+            let took = [
+                followed(&engine, TWO[0]).await?,
+                followed(&engine, TWO[1]).await?,
+                by_hand(&engine, true).await?,
+                by_hand(&engine, false).await?,
+            ];
             for (subject, took) in SUBJECTS.into_iter().zip(took) {
                 report.samples.add(subject, measure, events as f64 / took.as_secs_f64());
             }
@@ -51,32 +57,33 @@ pub async fn measure(report: &mut Report, settings: &Settings) -> Result<()> {
 }
 
 /// How long it takes to fold all events anew.
-async fn followed(engine: &Engine) -> Result<Duration> {
-    let projection = engine.projection::<Sums>().ok_or("there is no such projection")?;
+async fn followed(engine: &Engine, name: &str) -> Result<Duration> {
+    let projection = engine.projection_named(name).ok_or("there is no such projection")?;
     let head = engine.store().head().await?;
-    engine.view::<Sums>("account-0").after(head).within(Duration::from_secs(60)).await?;
-    swept(engine.store()).await?;
+    let view = || engine.view_by_name(name, "account-0").after(head).within(Duration::from_secs(60));
+    view().await?;
+    swept(engine.store(), name).await?;
     let begin = Instant::now();
     projection.reset().await?;
-    let sum = engine.view::<Sums>("account-0").after(head).within(Duration::from_secs(60)).await?;
+    let sum = view().await?.ok_or("there is no view")?;
     let took = begin.elapsed();
-    check("account-0", engine, sum.map(|sum| sum.0)).await?;
+    check(engine, serde_json::from_value(sum)?).await?;
     // What was thrown away is removed before others are measured.
-    swept(engine.store()).await?;
+    swept(engine.store(), name).await?;
     Ok(took)
 }
 
 /// Waits until nothing is left of the views that were thrown away.
-async fn swept(store: &AnyStore) -> Result<()> {
-    while store.list_checkpoints().await?.iter().filter(|(consumer, _)| consumer.starts_with("projection/sums/")).count() > 1 {
+async fn swept(store: &AnyStore, name: &str) -> Result<()> {
+    let generations = format!("projection/{name}/");
+    while store.list_checkpoints().await?.iter().filter(|(consumer, _)| consumer.starts_with(&generations)).count() > 1 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     Ok(())
 }
 
-async fn check(id: &str, engine: &Engine, sum: Option<Sum>) -> Result<()> {
-    let balance = engine.load::<Account>(id).await?.state.balance;
-    let sum = sum.ok_or("there is no view")?;
+async fn check(engine: &Engine, sum: Sum) -> Result<()> {
+    let balance = engine.load::<Account>("account-0").await?.state.balance;
     if sum.balance == balance { Ok(()) } else { Err(format!("{sum:?}, recorded are {balance}").into()) }
 }
 
@@ -119,7 +126,7 @@ async fn by_hand(engine: &Engine, save: bool) -> Result<Duration> {
     }
     saved(saving).await?;
     let took = begin.elapsed();
-    check("account-0", engine, sums.remove("account-0")).await?;
+    check(engine, sums.remove("account-0").ok_or("there is no view")?).await?;
     Ok(took)
 }
 

@@ -26,6 +26,12 @@ impl<P> Cache<P> {
         Some(slot)
     }
 
+    /// Forgets a view that somebody else will read from the store.
+    pub(super) fn leave(&mut self, key: &str) {
+        self.take(key);
+        self.has_all = false;
+    }
+
     /// Whether a view that is not here may be in the store.
     pub(super) fn may_lack(&self) -> bool {
         !self.has_all

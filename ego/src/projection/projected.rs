@@ -30,6 +30,8 @@ pub(crate) struct Projected<P: Sources> {
     /// Up to where the generation that is being built was folded.
     built: RwLock<Option<Position>>,
     pub(super) ops: Desk,
+    /// Held by every step that is under way, so that whoever begins anew finds what the last one came to.
+    pub(super) steps: Arc<tokio::sync::RwLock<()>>,
     folds: std::marker::PhantomData<fn() -> P>,
 }
 
@@ -80,15 +82,15 @@ impl<P: Sources> Projected<P> {
             record: RwLock::new(record),
             built: RwLock::default(),
             ops: Desk::default(),
+            steps: Arc::default(),
             folds: std::marker::PhantomData,
         };
         if let Some(generation) = projected.readable() {
-            let consumer = projected.tables(generation).consumer;
-            let finished = shared.store.load_checkpoint(&consumer).await?;
-            if finished.is_none() && P::MODE == Mode::Async {
-                // From here on, retention keeps what it has not folded, also while it is paused.
-                shared.store.save_checkpoint(&consumer, None).await?;
+            let tables = projected.tables(generation);
+            if P::MODE == Mode::Async {
+                projected.enter(&tables).await?;
             }
+            let finished = shared.store.load_checkpoint(&tables.consumer).await?;
             projected.control.reached(finished, 0);
         }
         Ok(Arc::new(projected))
@@ -114,6 +116,14 @@ impl<P: Sources> Projected<P> {
     /// The generation whose views can be read; `None` while views of this version are being built.
     pub(super) fn readable(&self) -> Option<Generation> {
         self.record().live.filter(|built| built.version == P::VERSION).map(|built| built.generation)
+    }
+
+    /// From here on, retention keeps what these tables have not seen, also while the projection is paused.
+    pub(super) async fn enter(&self, tables: &Tables) -> Result<(), StoreError> {
+        let store = &self.shared.store;
+        // Not again: a checkpoint that another engine has moved meanwhile would be sent back.
+        let is_known = store.list_checkpoints().await?.iter().any(|(consumer, _)| *consumer == tables.consumer);
+        if is_known { Ok(()) } else { store.save_checkpoint(&tables.consumer, None).await }
     }
 
     pub(super) fn tables(&self, generation: Generation) -> Tables {

@@ -45,8 +45,12 @@ impl Sweep {
             let page = store.list_rows(table, &[], None, Self::AT_ONCE).await?;
             if !page.items.is_empty() {
                 let rows = page.items.into_iter().map(|row| RowChange::remove(table.clone(), row.key)).collect();
-                store.step(Step { advance: None, rows }).await?;
-                return Ok(());
+                return match store.step(Step { advance: None, rows }).await? {
+                    Stepped::Done => Ok(()),
+                    refused => {
+                        Err(StoreError::damaged(table.to_string(), format!("its rows cannot be removed: {refused:?}")).into())
+                    }
+                };
             }
         }
         store.delete_checkpoint(&tables.consumer).await?;

@@ -83,11 +83,10 @@ impl<P: Sources> Track<P> {
     pub(super) async fn begin(projected: &Arc<Projected<P>>, generation: Generation) -> Result<Self, StoreError> {
         let tables = projected.tables(generation);
         let store = &projected.shared.store;
+        // A track that failed may have left a step that the store is still at.
+        drop(projected.steps.write().await);
         let saved = store.load_checkpoint(&tables.consumer).await?;
-        if saved.is_none() {
-            // From here on, retention keeps what it has not folded.
-            store.save_checkpoint(&tables.consumer, None).await?;
-        }
+        projected.enter(&tables).await?;
         let dead = dead_keys(store, &tables).await?;
         let has_all = saved.is_none() && store.list_rows(&tables.views, &[], None, 1).await?.items.is_empty();
         Ok(Self {
@@ -291,7 +290,12 @@ impl<P: Sources> Track<P> {
         let advance = Advance { consumer: self.tables.consumer.clone(), from: self.saved, to };
         (self.saved, self.saved_at) = (Some(to), Instant::now());
         let store = self.projected.shared.store.clone();
-        let step = async move { store.step(Step { advance: Some(advance), rows }).await };
+        let under_way = Arc::clone(&self.projected.steps).try_read_owned();
+        let step = async move {
+            let stepped = store.step(Step { advance: Some(advance), rows }).await;
+            drop(under_way);
+            stepped
+        };
         self.pending = Some(Pending { step: self.projected.shared.runtime.spawn(step), upto: to, events });
     }
 
@@ -378,7 +382,7 @@ impl<P: Sources> Track<P> {
     /// A view as the next page would find it, without its place in memory.
     pub(super) async fn take(&mut self, key: &str) -> Result<Slot<P>, Halt> {
         self.settle().await?;
-        self.views.take(key);
+        self.views.leave(key);
         let rows = self.projected.shared.store.load_rows(&self.tables.views, &[Bytes::copy_from_slice(key.as_bytes())]).await?;
         self.slot(rows.into_iter().next().flatten())
     }

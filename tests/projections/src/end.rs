@@ -117,13 +117,15 @@ async fn caught_up(engine: &Engine) -> Outcome {
     let stands = |status: &Status| status.state == State::Running && status.lag == 0;
     wait(|| async {
         let mut behind = Vec::new();
-        for consumer in engine.consumers() {
-            let status = consumer.status().await?;
+        for name in ALL {
+            let handle = engine.projection_named(name).ok_or("there is no such projection")?;
+            let (status, rebuilding) = (handle.status().await?, handle.rebuilding().await?);
             if status.state == State::Failed {
-                hold!(status.name == "flaky", "{status:?}");
-                consumer.resume();
+                hold!(name == "flaky", "{status:?}");
+                handle.resume();
             }
-            behind.extend((!stands(&status)).then_some(status));
+            // One that goes on with a rebuild of an earlier process is behind until that is done.
+            behind.extend((!stands(&status) || rebuilding.is_some()).then_some((status, rebuilding)));
         }
         Ok(if behind.is_empty() { Ok(()) } else { Err(format!("behind: {behind:?}")) })
     })

@@ -9,6 +9,7 @@ use ego::store::{
     StoreError, StoredState, StreamHead, Verdict,
 };
 use ego_sled::SledStore;
+use std::time::Duration;
 
 #[derive(Clone)]
 pub(crate) struct Shaky {
@@ -23,6 +24,15 @@ fn broken(when: &str) -> StoreError {
     StoreError::other("a step", std::io::Error::other(format!("by chance, {when}")))
 }
 
+impl Shaky {
+    /// A store that fails is slow at times, too.
+    async fn dawdle(&self) {
+        if self.fails > 0 && fastrand::u32(..3) == 0 {
+            tokio::time::sleep(Duration::from_micros(fastrand::u64(..3000))).await;
+        }
+    }
+}
+
 #[async_trait]
 impl Store for Shaky {
     async fn step(&self, step: Step) -> Result<Stepped, StoreError> {
@@ -33,6 +43,7 @@ impl Store for Shaky {
         if views > self.most {
             return Ok(Stepped::TooLarge { bytes: views, limit: self.most });
         }
+        self.dawdle().await;
         let chance = if self.fails == 0 { u32::MAX } else { fastrand::u32(..self.fails * 2) };
         match chance {
             0 => Err(broken("before it")),
@@ -42,7 +53,7 @@ impl Store for Shaky {
     }
 
     async fn load_rows(&self, table: &str, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, StoreError> {
-        if self.fails > 0 && table.starts_with("view/") && fastrand::u32(..self.fails * 4) == 0 {
+        if self.fails > 0 && table.starts_with("view/") && fastrand::u32(..self.fails) == 0 {
             return Err(broken("before its views were read"));
         }
         self.sled.load_rows(table, keys).await
@@ -107,6 +118,7 @@ impl Store for Shaky {
         self.sled.load_state(stream).await
     }
     async fn save_checkpoint(&self, consumer: &str, position: Option<Position>) -> Result<(), StoreError> {
+        self.dawdle().await;
         self.sled.save_checkpoint(consumer, position).await
     }
     async fn load_checkpoint(&self, consumer: &str) -> Result<Option<Position>, StoreError> {
