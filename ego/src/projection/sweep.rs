@@ -4,7 +4,7 @@ use super::projected::Projected;
 use super::record::Record;
 use super::source::Sources;
 use super::table::Generation;
-use crate::store::{RowChange, Step, Store, StoreError};
+use crate::store::{RowChange, Step, Stepped, Store, StoreError};
 
 /// What is left to be removed.
 pub(super) struct Sweep {
