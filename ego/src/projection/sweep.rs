@@ -47,9 +47,7 @@ impl Sweep {
                 let rows = page.items.into_iter().map(|row| RowChange::remove(table.clone(), row.key)).collect();
                 return match store.step(Step { advance: None, rows }).await? {
                     Stepped::Done => Ok(()),
-                    refused => {
-                        Err(StoreError::damaged(table.to_string(), format!("its rows cannot be removed: {refused:?}")).into())
-                    }
+                    refused => Err(StoreError::damaged(table.to_string(), format!("its rows cannot be removed: {refused:?}"))),
                 };
             }
         }

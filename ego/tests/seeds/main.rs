@@ -6,6 +6,7 @@
 
 mod ego_go;
 mod event_horizon;
+mod outbox;
 mod ship;
 
 use ego::Engine;
