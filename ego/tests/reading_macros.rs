@@ -454,7 +454,7 @@ async fn an_engine_finds_them_and_folds() {
     let asks = |name: &str| missing.lines().any(|line| line.contains(name) && line.contains("dyn reading_macros::Rates"));
     assert!(asks("reading_macros::Balance"), "{missing}");
 
-    let builder = Engine::builder().service::<dyn Rates>(Arc::new(Fixed(10))).service(Arc::new(Fixed(1)));
+    let builder = Engine::builder().service::<dyn Rates>(Arc::new(Fixed(10))).service(Arc::new(Fixed(1))).node("n-1");
     let engine = builder.start().await.unwrap();
     engine.send::<Account>("a-1", Open { owner: "Ann".to_owned(), amount: 4 }).await.unwrap();
     let issued = engine.send::<Card>("c-1", Issue { account: "a-1".to_owned() }).await.unwrap();
