@@ -221,7 +221,12 @@ fn gather(folder: &Path, name: &Path, files: &mut BTreeMap<PathBuf, Option<Vec<u
             files.insert(name.clone(), None);
             gather(&path, &name, files);
         } else {
-            files.insert(name, Some(fs::read(path).unwrap()));
+            match fs::read(path) {
+                Ok(bytes) => drop(files.insert(name, Some(bytes))),
+                // sled removes files of its own while the store is open.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound && name.starts_with("index") => {}
+                Err(error) => panic!("{}: {error}", name.display()),
+            }
         }
     }
 }
