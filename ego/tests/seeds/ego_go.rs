@@ -202,11 +202,13 @@ async fn ego_projections_freeze_without_a_word() {
 async fn ego_projections_of_one_node_have_one_worker() {
     let crew: Arc<Crew> = Arc::default();
     assert!(crew.together.set(2).is_ok());
-    let options = ProjectionOptions::new().workers(16);
+    // They are all there before the first one is folded.
+    let options = ProjectionOptions::new().workers(16).paused();
     let engine = builder(&crew).projection::<Crossing>(options).start().await.unwrap();
     let ships: Vec<_> = (0..16).map(|ship| format!("s-{ship}")).collect();
     let sailed = ships.iter().map(|ship| sail(&engine, ship, 1));
     let last = futures_util::future::join_all(sailed).await.into_iter().max();
+    engine.projection::<Crossing>().unwrap().resume();
     for ship in &ships {
         assert_eq!(engine.view::<Crossing>(ship).after(last).await.unwrap().unwrap().positions.len(), 1);
     }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 pub(crate) fn builder(store: MemoryStore) -> EngineBuilder {
     let upwards: Arc<dyn Fn(u64) -> u64 + Send + Sync> = Arc::new(|n| n + 1);
     Engine::builder()
+        .node("n-1")
         .store(store)
         .service::<dyn Limit>(Arc::new(UpTo(100)))
         .service::<UpTo>(Arc::new(UpTo(20)))
