@@ -48,8 +48,6 @@ macro_rules! projections {
         pub fn follow(builder: EngineBuilder, names: &[&str]) -> EngineBuilder {
             $(let builder = {
                 let options = ProjectionOptions::new();
-                // The first has room for all views, as whoever keeps them in a map has; the others have the usual room.
-                let options = if $name == "sums" { options.cached_views(200_000) } else { options };
                 let follows = names.contains(&<$projection as Projection>::NAME);
                 builder.projection::<$projection>(if follows { options } else { options.paused() })
             };)*
@@ -65,5 +63,4 @@ projections! {
 }
 
 pub const ONE: &[&str] = &["sums"];
-pub const TWO: &[&str] = &["sums", "sums-again"];
 pub const THREE: &[&str] = &["sums", "sums-again", "sums-once-more"];

@@ -5,7 +5,7 @@ use lru::LruCache;
 
 /// The views that were used last.
 pub(super) struct Cache<P> {
-    views: LruCache<String, Slot<P>>,
+    views: LruCache<String, Box<Slot<P>>>,
     bytes: usize,
     /// It holds all that there are: what is not there is new.
     has_all: bool,
@@ -20,10 +20,10 @@ impl<P> Cache<P> {
         Self { views: LruCache::unbounded(), bytes: 0, has_all }
     }
 
-    pub(super) fn take(&mut self, key: &str) -> Option<Slot<P>> {
-        let slot = self.views.pop(key)?;
-        self.bytes -= Self::weight(key, &slot);
-        Some(slot)
+    pub(super) fn take(&mut self, key: &str) -> Option<(String, Box<Slot<P>>)> {
+        let (key, slot) = self.views.pop_entry(key)?;
+        self.bytes -= Self::weight(&key, &slot);
+        Some((key, slot))
     }
 
     /// Forgets a view that somebody else will read from the store.
@@ -37,7 +37,7 @@ impl<P> Cache<P> {
         !self.has_all
     }
 
-    pub(super) fn put(&mut self, key: String, slot: Slot<P>) {
+    pub(super) fn put(&mut self, key: String, slot: Box<Slot<P>>) {
         self.bytes += Self::weight(&key, &slot);
         self.views.put(key, slot);
     }

@@ -12,6 +12,7 @@ use crate::store::RecordedEvent;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use hashbrown::{DefaultHashBuilder, HashMap};
+use smallvec::SmallVec;
 use std::hash::BuildHasher;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -28,11 +29,14 @@ pub(super) struct Slot<P> {
     /// As it was when it was last taken back on this page, if it was.
     rewound: Option<Option<Bytes>>,
     /// Which items of this page were folded into it since.
-    applied: Vec<usize>,
+    applied: SmallVec<[usize; 2]>,
     /// Whether later events of its key wait behind a dead letter.
     pub(super) parked: bool,
     pub(super) changed: bool,
 }
+
+/// Views by their keys. Boxed: they go from memory to a worker and back with each page.
+pub(super) type Slots<P> = HashMap<String, Box<Slot<P>>>;
 
 /// An event that is ready to be folded.
 pub(super) struct Item<P> {
@@ -51,7 +55,7 @@ pub(super) struct Page<P> {
 
 /// What a page comes to.
 pub(super) struct Folded<P> {
-    pub(super) slots: HashMap<String, Slot<P>>,
+    pub(super) slots: Slots<P>,
     pub(super) letters: Vec<Letter>,
 }
 
@@ -70,7 +74,7 @@ impl<P: Sources> Slot<P> {
         let view = row.as_deref().map(|row| table::decode::<P>(&projected.shared.codecs, row)).transpose();
         let view = view.map_err(|error| Failure::new(format_args!("a view cannot be read: {error}")))?;
         let indexed = indexed(view.as_ref());
-        Ok(Self { view, row, indexed, rewound: None, applied: Vec::new(), parked: false, changed: false })
+        Ok(Self { view, row, indexed, rewound: None, applied: SmallVec::new(), parked: false, changed: false })
     }
 
     /// Begins another page.
@@ -107,14 +111,14 @@ const WORTH_A_TASK: usize = 64;
 struct Part<P> {
     /// Items, and which of their keys.
     work: Vec<(usize, usize)>,
-    slots: HashMap<String, Slot<P>>,
+    slots: Slots<P>,
 }
 
 /// Folds a page into the views of its keys, which `slots` holds.
 pub(super) async fn fold<P: Sources>(
     projected: &Arc<Projected<P>>,
     page: &Arc<Page<P>>,
-    mut slots: HashMap<String, Slot<P>>,
+    mut slots: Slots<P>,
 ) -> Result<Folded<P>, Unfolded> {
     let is_short = page.items.len() < WORTH_A_TASK && !waits::<P>();
     let workers = if is_short { 1 } else { projected.options.workers };
@@ -162,7 +166,7 @@ pub(super) async fn fold<P: Sources>(
 struct Worker<'w, P: Sources> {
     projected: &'w Projected<P>,
     page: &'w Page<P>,
-    slots: &'w mut HashMap<String, Slot<P>>,
+    slots: &'w mut Slots<P>,
     letters: &'w mut Vec<Letter>,
 }
 

@@ -2,7 +2,7 @@
 
 use super::cache::Cache;
 use super::dead::{self, Letter};
-use super::fold::{Item, Page, Slot, Unfolded, fold, indexed, skipped, waits};
+use super::fold::{Item, Page, Slot, Slots, Unfolded, fold, indexed, skipped, waits};
 use super::projected::Projected;
 use super::source::Sources;
 use super::table::{self, Generation, Tables};
@@ -12,7 +12,6 @@ use crate::model::{Delivery, Failure, Keys, Stored};
 use crate::store::{Advance, Filter, RecordedEvent, RowChange, Step, Stepped, Store, StoreError};
 use crate::subscription::{Tail, delivery};
 use bytes::Bytes;
-use hashbrown::HashMap;
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
@@ -212,20 +211,20 @@ impl<P: Sources> Track<P> {
     }
 
     /// The views of a page: those in memory, and the others from the store, in one call.
-    async fn load(&mut self, page: &Page<P>) -> Result<HashMap<String, Slot<P>>, Halt> {
-        let mut slots: HashMap<String, Slot<P>> = HashMap::new();
+    async fn load(&mut self, page: &Page<P>) -> Result<Slots<P>, Halt> {
+        let mut slots = Slots::with_capacity(page.items.len());
         let mut missing = Vec::new();
         for key in page.items.iter().flat_map(|item| &item.keys) {
             if slots.contains_key(key) {
                 continue;
             }
             match self.views.take(key) {
-                Some(slot) => drop(slots.insert(key.clone(), slot)),
+                Some((key, slot)) => drop(slots.insert(key, slot)),
                 None => {
                     if self.views.may_lack() {
                         missing.push(Bytes::copy_from_slice(key.as_bytes()));
                     }
-                    slots.insert(key.clone(), self.slot(None)?);
+                    slots.insert(key.clone(), Box::new(self.slot(None)?));
                 }
             }
         }
@@ -236,7 +235,7 @@ impl<P: Sources> Track<P> {
                     && let Ok(key) = str::from_utf8(key)
                     && let Some(slot) = slots.get_mut(key)
                 {
-                    *slot = self.slot(row)?;
+                    **slot = self.slot(row)?;
                 }
             }
         }
@@ -256,7 +255,7 @@ impl<P: Sources> Track<P> {
     }
 
     /// What changes in the store, and the views back to memory.
-    fn rows(&mut self, slots: HashMap<String, Slot<P>>, letters: &[Letter]) -> Result<Vec<RowChange>, Halt> {
+    fn rows(&mut self, slots: Slots<P>, letters: &[Letter]) -> Result<Vec<RowChange>, Halt> {
         let mut rows: Vec<_> = letters.iter().map(|letter| letter.row(&self.tables.dead)).collect();
         for (key, mut slot) in slots {
             if slot.changed {
@@ -392,7 +391,7 @@ impl<P: Sources> Track<P> {
         self.change(key, &mut slot, rows)?;
         slot.settle();
         slot.parked = false;
-        self.views.put(key.to_owned(), slot);
+        self.views.put(key.to_owned(), Box::new(slot));
         Ok(())
     }
 
