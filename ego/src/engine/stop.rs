@@ -25,7 +25,8 @@ pub enum StopError {
 
 impl Engine {
     /// Stops: takes no more commands, finishes those that it took and makes them durable within this time, then closes the store,
-    /// which takes as long as the store needs.
+    /// which takes as long as the store needs. Projections, publishers and reactors finish the step that they are at; what takes longer than
+    /// this time is given up, and is done again at the next start. Subscriptions come to their end.
     ///
     /// Dropped before it is ready, it leaves the engine stopped, and the store open until `stop` is called again or everything is dropped.
     ///
