@@ -127,8 +127,10 @@ impl Control {
         self.said.send_if_modified(|said| std::mem::replace(&mut said.position, position) != position);
     }
 
+    /// An event was left out.
     pub(crate) fn skipped(&self) {
         self.counts.lock().skipped += 1;
+        metrics::counter!("ego_events_skipped_total", "kind" => self.kind.to_string(), "name" => self.name.clone()).increment(1);
     }
 
     /// An attempt failed.

@@ -246,10 +246,9 @@ impl<H: Handler> Follower<H> {
     fn give_up(&self, event: &RecordedEvent) -> Result<(), Halt> {
         match self.course.policy.then {
             Then::Skip => {
-                let (kind, name) = (self.control.kind, self.control.name.clone());
+                let (kind, name) = (self.control.kind, &*self.control.name);
                 let error = self.control.ailment().error.map(|error| error.message).unwrap_or_default();
                 tracing::error!(%kind, name, stream = %event.stream, position = %event.position, error, "an event was left out");
-                metrics::counter!("ego_consumer_skipped_total", "kind" => kind.to_string(), "name" => name).increment(1);
                 self.control.skipped();
                 self.control.say(State::Running);
                 Ok(())
@@ -274,7 +273,7 @@ impl<H: Handler> Follower<H> {
 }
 
 /// The error with what it came from, for those who see only a text.
-fn with_causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -6,7 +6,7 @@ mod follow;
 mod ground;
 mod handle;
 mod policy;
-mod progress;
+pub(crate) mod progress;
 mod status;
 
 pub use handle::ConsumerHandle;
@@ -15,6 +15,6 @@ pub use progress::Begin;
 pub use status::{Ailment, ConsumerKind, Health, LastError, State, Status};
 
 pub(crate) use control::{Control, Wanted};
-pub(crate) use follow::{Course, Follower, Handler, checkpoint_of};
+pub(crate) use follow::{Course, Follower, Handler, checkpoint_of, with_causes};
 pub(crate) use ground::{Consumer, Consumers, StoppedBy};
 pub(crate) use progress::enter;

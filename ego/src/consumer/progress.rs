@@ -21,9 +21,9 @@ pub enum Begin {
 }
 
 /// How many positions of others may pass before the checkpoint follows.
-const POSITIONS: u64 = 4096;
+pub(crate) const POSITIONS: u64 = 4096;
 /// How long it may take until then.
-const TIME: Duration = Duration::from_secs(5);
+pub(crate) const TIME: Duration = Duration::from_secs(5);
 
 pub(crate) struct Progress {
     /// Whose checkpoint it is; `None` keeps none.

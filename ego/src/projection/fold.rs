@@ -217,7 +217,7 @@ impl<P: Sources> Worker<'_, P> {
         match policy.then {
             Then::Fail => return Err(Unfolded::Failed(Some(event.position))),
             Then::Skip => {
-                skipped(projected);
+                control.skipped();
                 tracing::error!(projection = P::NAME, key, position = %event.position, %failure, "an event was skipped");
             }
             Then::DeadLetter => {
@@ -228,11 +228,6 @@ impl<P: Sources> Worker<'_, P> {
         }
         Ok(())
     }
-}
-
-pub(super) fn skipped<P: Sources>(projected: &Projected<P>) {
-    projected.control.skipped();
-    metrics::counter!("ego_events_skipped_total", "kind" => "projection", "name" => P::NAME).increment(1);
 }
 
 /// Folds an event into a view. After an error the view may hold a part of it.

@@ -10,7 +10,7 @@ use super::source::Sources;
 use super::sweep::Sweep;
 use super::table::Generation;
 use super::track::{Halt, Track, filter, read};
-use crate::consumer::{Consumer, Control, State, StoppedBy, Wanted};
+use crate::consumer::{Consumer, Control, State, StoppedBy, Wanted, with_causes};
 use crate::message::{Name, Position};
 use crate::model::Failure;
 use crate::store::{Filter, RowChange, StoreError};
@@ -68,7 +68,7 @@ impl<P: Sources> Projected<P> {
                 Halt::TooLarge => batch = (batch / 2).max(1),
                 Halt::Store(error) => {
                     failures += 1;
-                    self.control.failed(&reason(&error), self.control.said().position, failures);
+                    self.control.failed(&with_causes(&error), self.control.said().position, failures);
                     tracing::warn!(projection = P::NAME, %error, failures, "the store failed a projection");
                     match self.options.policy.wait_after(failures) {
                         Some(wait) if self.control.wait_to_retry(wait).await => {}
@@ -262,13 +262,5 @@ impl<P: Sources> Projected<P> {
                 None => return Ok(left),
             }
         }
-    }
-}
-
-/// An error with its cause.
-fn reason(error: &StoreError) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
     }
 }

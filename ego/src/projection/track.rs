@@ -2,11 +2,11 @@
 
 use super::cache::Cache;
 use super::dead::{self, Letter};
-use super::fold::{Item, Page, Slot, Slots, Unfolded, fold, indexed, skipped, waits};
+use super::fold::{Item, Page, Slot, Slots, Unfolded, fold, indexed, waits};
 use super::projected::Projected;
 use super::source::Sources;
 use super::table::{self, Generation, Tables};
-use crate::consumer::Then;
+use crate::consumer::{Then, progress};
 use crate::message::Position;
 use crate::model::{Delivery, Failure, Keys, Stored};
 use crate::store::{Advance, Filter, RecordedEvent, RowChange, Step, Stepped, Store, StoreError};
@@ -72,10 +72,6 @@ struct Pending {
 
 /// How long folding a page should take at most.
 const SLOW: Duration = Duration::from_secs(1);
-
-/// How far the checkpoint may fall behind while nothing comes that is followed.
-const LAZY_POSITIONS: u64 = 10_000;
-const LAZY_TIME: Duration = Duration::from_secs(5);
 
 impl<P: Sources> Track<P> {
     /// Goes on behind the checkpoint of this generation.
@@ -197,7 +193,7 @@ impl<P: Sources> Track<P> {
             Then::Fail => Err(Halt::Failed(self.generation, Some(position))),
             Then::Skip => {
                 tracing::error!(projection = P::NAME, %position, %failure, "an event was skipped");
-                skipped(&self.projected);
+                self.projected.control.skipped();
                 Ok(None)
             }
             Then::DeadLetter => {
@@ -331,7 +327,7 @@ impl<P: Sources> Track<P> {
         self.settle().await?;
         self.reached = Some(upto);
         let behind = upto.get() - self.saved.map_or(0, Position::get);
-        if behind >= LAZY_POSITIONS || self.saved_at.elapsed() >= LAZY_TIME {
+        if behind >= progress::POSITIONS || self.saved_at.elapsed() >= progress::TIME {
             self.save_at_last().await?;
         }
         self.tell(0);

@@ -1,5 +1,8 @@
 //! Publishers: at least once, in order, nothing before it is durable, nothing ever passed over.
 
+mod checkpoints;
+mod said;
+
 use crate::domain::*;
 use crate::rigged::{ALL, Rigged};
 use crate::support::*;
@@ -339,126 +342,6 @@ async fn i2_nothing_is_published_before_it_is_durable() {
 }
 
 #[tokio::test]
-async fn a_checkpoint_that_cannot_be_kept_stops_it_visibly_without_publishing_more() {
-    let store = Rigged::on(MemoryStore::new());
-    store.rig.fail_steps.store(ALL, SeqCst);
-    let notes = Notes::new("notes");
-    let builder = Engine::builder().store(store.clone());
-    let engine = start(builder.publisher_with(notes.clone(), at_once(Policy::skip(), 2).batch(2))).await;
-    deposit(&engine, "a", [1]).await;
-    let handle = publisher(&engine, "notes");
-    let status = until_state(&handle, State::Failed).await;
-    assert!(status.last_error.unwrap().message.contains("rigged"));
-    let known = notes.published();
-    deposit(&engine, "a", 2..=9).await;
-    assert_eq!(notes.published(), known);
-
-    store.rig.fail_steps.store(0, SeqCst);
-    handle.resume();
-    until_done(&engine, &handle).await;
-    let mut published = notes.published();
-    published.dedup();
-    assert_eq!(published, ids(1..=9), "some perhaps twice, none left out, in order");
-    stop(&engine).await;
-}
-
-#[tokio::test]
-async fn a_checkpoint_whose_answer_is_lost_is_ones_own() {
-    let store = Rigged::on(MemoryStore::new());
-    store.rig.lose_steps.store(1, SeqCst);
-    let notes = Notes::new("notes");
-    let engine = start(Engine::builder().store(store.clone()).publisher_with(notes.clone(), at_once(Policy::fail(), 3))).await;
-    deposit(&engine, "a", [1]).await;
-    notes.until_published(1).await;
-    until("the answer was lost", async || publisher(&engine, "notes").status().await.unwrap().failures == 1).await;
-    deposit(&engine, "a", [2]).await;
-    until_done(&engine, &publisher(&engine, "notes")).await;
-    assert_eq!(notes.published(), ids(1..=2));
-    stop(&engine).await;
-}
-
-#[tokio::test]
-async fn a_checkpoint_that_somebody_else_moved_is_gone_on_from() {
-    let notes = Notes::new("notes");
-    let engine = start(Engine::builder().publisher(notes.clone())).await;
-    deposit(&engine, "a", 1..=5).await;
-    until_done(&engine, &publisher(&engine, "notes")).await;
-    engine.store().save_checkpoint("publisher/notes", Some(position(3))).await.unwrap();
-    deposit(&engine, "a", [6]).await;
-    until_done(&engine, &publisher(&engine, "notes")).await;
-    assert_eq!(notes.published().last().unwrap(), "6.0");
-    assert_eq!(notes.published()[5..8], [ids([6]), ids(4..=5)].concat(), "what lies behind it comes again");
-    stop(&engine).await;
-}
-
-#[tokio::test]
-async fn reading_that_fails_is_tried_again_and_nothing_is_passed_over() {
-    let store = Rigged::on(MemoryStore::new());
-    store.rig.fail_reads.store(3, SeqCst);
-    let notes = Notes::new("notes");
-    let engine = start(Engine::builder().store(store.clone()).publisher_with(notes.clone(), at_once(Policy::fail(), 5))).await;
-    deposit(&engine, "a", 1..=5).await;
-    until_done(&engine, &publisher(&engine, "notes")).await;
-    assert_eq!(notes.published(), ids(1..=5));
-    stop(&engine).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn events_of_others_do_not_cost_a_checkpoint_each() {
-    let store = Rigged::on(MemoryStore::new());
-    let notes = Notes::new("notes");
-    let builder = Engine::builder().store(store.clone());
-    let engine = start(builder.publisher_with(notes.clone(), PublisherOptions::new().kind("order"))).await;
-    deposit(&engine, "a", 0..500).await;
-    until_status(&publisher(&engine, "notes"), "it has seen them", |status| status.lag == 0).await;
-    assert!(store.rig.steps.load(SeqCst) <= 1, "{}", store.rig.steps.load(SeqCst));
-    // But after a while it follows, so that it holds nobody up.
-    until_done(&engine, &publisher(&engine, "notes")).await;
-    engine.send::<Order>("o", Place { total: 1 }).await.unwrap();
-    until_done(&engine, &publisher(&engine, "notes")).await;
-    assert_eq!(notes.published(), ids([501]));
-    stop(&engine).await;
-}
-
-#[tokio::test]
-async fn what_passed_is_kept_when_the_engine_stops() {
-    let store = MemoryStore::new();
-    let builder = Engine::builder().store(store.clone());
-    let engine = start(builder.publisher_with(Notes::new("notes"), PublisherOptions::new().kind("order"))).await;
-    deposit(&engine, "a", 0..10).await;
-    until_status(&publisher(&engine, "notes"), "it has seen them", |status| status.lag == 0).await;
-    stop(&engine).await;
-    assert_eq!(store.load_checkpoint("publisher/notes").await.unwrap(), Some(position(10)));
-}
-
-#[tokio::test]
-async fn begin_now_means_the_start_of_the_first_engine_and_a_checkpoint_counts_from_then_on() {
-    let store = MemoryStore::new();
-    record(&store, &account("a"), "Deposited", 1, r#"{"amount":1}"#, &[]).await;
-    let now = || PublisherOptions::new().begin(Begin::Now);
-    let engine = start(Engine::builder().store(store.clone()).publisher_with(Notes::new("notes"), now())).await;
-    stop(&engine).await;
-    // Recorded while nobody runs: not lost.
-    record(&store, &account("a"), "Deposited", 1, r#"{"amount":2}"#, &[]).await;
-    let notes = Notes::new("notes");
-    let engine = start(Engine::builder().store(store.clone()).publisher_with(notes.clone(), now())).await;
-    deposit(&engine, "a", [3]).await;
-    notes.until_published(2).await;
-    assert_eq!(notes.published(), ids(2..=3));
-    stop(&engine).await;
-}
-
-#[tokio::test]
-async fn begin_now_does_not_miss_what_is_sent_right_after_the_start() {
-    let notes = Notes::new("notes");
-    let engine = start(Engine::builder().publisher_with(notes.clone(), PublisherOptions::new().begin(Begin::Now))).await;
-    deposit(&engine, "a", [1]).await;
-    notes.until_published(1).await;
-    assert_eq!(notes.published(), ids([1]));
-    stop(&engine).await;
-}
-
-#[tokio::test]
 async fn only_what_is_asked_for_is_published() {
     let store = MemoryStore::new();
     record(&store, &account("a"), "Opened", 1, r#"{"owner":"Ann"}"#, &["vip"]).await;
@@ -571,68 +454,6 @@ async fn i12_retention_waits_for_a_publisher_that_has_not_published() {
     assert!(matches!(&refused, Err(StoreError::HeldBack { consumer, .. }) if consumer == "publisher/notes"), "{refused:?}");
     up_to(2).await.unwrap();
     stop(&engine).await;
-}
-
-#[tokio::test]
-async fn a_cloud_event_says_where_it_comes_from_and_what_led_to_it() {
-    let (channel, mut published) = ChannelPublisher::new("channel", 8);
-    let engine = start(Engine::builder().event_source("https://bank.example/log").publisher(channel)).await;
-    let receipt = engine
-        .send::<Account>("acc 1", Deposit { amount: 5 })
-        .command_id("c-1")
-        .metadata(ego::message::MetadataDraft::new().actor("ann").tenant("t").correlation_id("talk").causation_id("c-0"))
-        .await
-        .unwrap();
-    let envelope = soon(published.recv()).await.unwrap();
-    let json: serde_json::Value = serde_json::from_str(&envelope.json(Format::CloudEvents)).unwrap();
-    let time = envelope.delivery.time().to_string();
-    let expected = serde_json::json!({
-        "specversion": "1.0", "id": "1.0", "source": "https://bank.example/log", "type": "account.Deposited",
-        "subject": "account/acc 1", "time": time, "datacontenttype": "application/json",
-        "position": "1", "revision": "1", "commandid": "c-1", "correlationid": "talk", "causationid": "c-0",
-        "actor": "ann", "tenant": "t", "data": { "amount": 5 },
-    });
-    assert_eq!(json, expected);
-    assert_eq!(receipt.position, Some(envelope.delivery.position()));
-    assert_eq!(serde_json::from_value::<CloudEvent>(json).unwrap(), envelope.cloud_event());
-    // The names of attributes: lower-case letters and digits, twenty at most (CloudEvents 1.0).
-    let attributes: BTreeMap<String, serde_json::Value> = serde_json::from_value(expected).unwrap();
-    let named = |name: &String| name.len() <= 20 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    assert!(attributes.keys().all(named));
-
-    let flat: serde_json::Value = serde_json::from_str(&envelope.json(Format::Flat)).unwrap();
-    let expected = serde_json::json!({
-        "id": "1.0", "aggregate_id": "acc 1", "aggregate_type": "account", "version": 1, "type": "Deposited",
-        "data": { "amount": 5 },
-    });
-    assert_eq!(flat, expected);
-    assert_eq!(serde_json::from_value::<FlatEvent>(flat).unwrap(), envelope.flat());
-    stop(&engine).await;
-}
-
-#[tokio::test]
-async fn what_is_wrong_with_publishers_is_said_at_the_start_all_at_once() {
-    let builder = Engine::builder()
-        .event_source("not a uri")
-        .publisher(Notes::new("one"))
-        .publisher(Notes::new("one"))
-        .publisher(Notes::new(""))
-        .publisher_with(Notes::new("dead"), PublisherOptions::new().policy(Policy::dead_letter()))
-        .publisher_with(Notes::new("none"), PublisherOptions::new().kind("acount"));
-    let Err(StartError::Problems(problems)) = builder.start().await else { panic!("it starts") };
-    let named = |name: &str| {
-        problems
-            .iter()
-            .filter(|problem| matches!(problem, StartProblem::ConsumerName { name: found, .. } if found == name))
-            .count()
-    };
-    assert_eq!((named("one"), named("")), (1, 1), "{problems:?}");
-    assert!(problems.iter().any(|problem| matches!(problem, StartProblem::NoDeadLetters { name, .. } if name == "dead")));
-    assert!(
-        problems.iter().any(|problem| matches!(problem, StartProblem::FollowsNothing { follows, .. } if follows == "acount"))
-    );
-    assert!(problems.iter().any(|problem| matches!(problem, StartProblem::InvalidSource { given } if given == "not a uri")));
-    assert_eq!(problems.len(), 5, "{problems:?}");
 }
 
 #[tokio::test]
