@@ -6,6 +6,7 @@ pub use crate::macros::Registers;
 pub use crate::model::Storable;
 pub use crate::projection::{ProjectionDescriptor, Source, Sources};
 pub use crate::reactor::{ReactorDescriptor, ReactorSource, ReactorSources};
+pub use bytes::Bytes;
 pub use inventory;
 
 use crate::model::{AppliedAs, Command, Context, DecodeError, Delivery, EventSchema, Handles, Stored, Upcast, UpcastTo};

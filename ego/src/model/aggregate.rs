@@ -34,6 +34,9 @@ pub trait Aggregate: Default + Send + Sync + 'static {
     /// The kind: the registered name, part of every stream of this aggregate (I10).
     const KIND: &'static str;
 
+    /// The version of the state's shape, 1 or more: a snapshot of another version is not read.
+    const VERSION: u32 = 1;
+
     /// Everything that can happen to it.
     type Event: Event;
 

@@ -6,6 +6,7 @@
 mod any;
 mod commit;
 mod contract;
+mod delegate;
 mod error;
 mod memory;
 mod read;
