@@ -189,7 +189,9 @@ impl EngineBuilder {
         let mut problems = linked.problems(&self.services);
         problems.extend(linked.missing(&self.required));
         let projections = ProjectionDescriptor::linked();
-        problems.extend(ProjectionDescriptor::problems(&projections, &self.services, |aggregate| linked.has(aggregate)));
+        problems.extend(ProjectionDescriptor::problems(&projections, &self.services, |reader, aggregate| {
+            linked.not_a_source(reader, aggregate)
+        }));
         let unknown = |id: &TypeId| !projections.iter().any(|one| one.projection.id() == *id);
         let unknown = self.projections.iter().filter(|(id, _)| unknown(id));
         problems.extend(unknown.map(|(_, (projection, _))| StartProblem::UnknownProjection { projection }));

@@ -164,7 +164,7 @@ pub struct StoredState {
     pub metadata: Arc<Metadata>,
 }
 
-/// A state as readers of events meet it: under the name `state`, see [`Saved`](crate::model::Saved).
+/// A state as readers of events meet it: under the name `state`.
 impl From<StoredState> for RecordedEvent {
     fn from(state: StoredState) -> Self {
         let StoredState { stream, revision, position, version, codec, payload, metadata } = state;
