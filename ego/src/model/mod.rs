@@ -19,7 +19,7 @@ pub use command::{Command, HandledBy, Handles};
 pub use context::Context;
 pub use decision::{Decision, HandlerResult, Outcome, Rejection, Reply, emit};
 pub use delivery::{Delivery, Token};
-pub use durable::{AsState, Changed, Durable, Returned, Saved};
+pub use durable::{AsState, Changed, Durable, KeepsEvents, Returned, Saved, Unapplied};
 pub use event::{DecodeError, Event, EventSchema, Stored, Upcast, UpcastTo};
 pub use projection::{Failure, Fold, FoldOutput, IndexOutput, IndexValue, Indexable, IntoKeys, Keys, Mode, On, Projection};
 pub use reactor::{Audience, ReactOutput, Reactor, Reacts};
