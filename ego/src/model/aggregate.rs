@@ -1,6 +1,6 @@
 //! Aggregates: a state, and how events change it.
 
-use super::Event;
+use super::{Event, Snapshots};
 
 /// A consistency boundary: a state that is the fold of one stream of events. Derive it, or write it by hand:
 ///
@@ -36,6 +36,9 @@ pub trait Aggregate: Default + Send + Sync + 'static {
 
     /// The version of the state's shape, 1 or more: a snapshot of another version is not read.
     const VERSION: u32 = 1;
+
+    /// When its state is kept beside its events; `None` never.
+    const SNAPSHOTS: Option<Snapshots<Self>> = None;
 
     /// Everything that can happen to it.
     type Event: Event;

@@ -11,6 +11,7 @@ mod event;
 mod projection;
 mod reactor;
 mod service;
+mod snapshots;
 mod storable;
 
 pub use aggregate::{Aggregate, AppliedAs, Appliers, Apply, ByPayload, Form, PartOf, Whole};
@@ -22,4 +23,5 @@ pub use event::{DecodeError, Event, EventSchema, Stored, Upcast, UpcastTo};
 pub use projection::{Failure, Fold, FoldOutput, IndexOutput, IndexValue, Indexable, IntoKeys, Keys, Mode, On, Projection};
 pub use reactor::{Audience, ReactOutput, Reactor, Reacts};
 pub use service::{MissingService, Services};
+pub use snapshots::{KeptState, Snapshots};
 pub use storable::Storable;
