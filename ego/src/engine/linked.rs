@@ -229,6 +229,14 @@ pub enum StartProblem {
         /// The type's path.
         aggregate: &'static str,
     },
+    /// Events of a kind are to be deleted, and nothing is kept in their place.
+    #[error(
+        "events of `{aggregate}` are to be deleted behind its snapshots, and it has none: add `snapshot(…)` to `#[aggregate(…)]`"
+    )]
+    NoSnapshots {
+        /// The aggregate's type.
+        aggregate: &'static str,
+    },
     /// A consumer has no name, or one that it cannot have.
     #[error("a {kind} is named {name:?}: a name is not empty, has no `@` in it, and belongs to one {kind}")]
     ConsumerName {

@@ -12,6 +12,7 @@ mod event;
 mod projection;
 mod reactor;
 mod service;
+mod snapshots;
 mod storable;
 
 pub use aggregate::{Aggregate, AppliedAs, Appliers, Apply, ByPayload, Form, PartOf, Whole};
@@ -24,6 +25,7 @@ pub use event::{DecodeError, Event, EventSchema, Stored, Upcast, UpcastTo};
 pub use projection::{Failure, Fold, FoldOutput, IndexOutput, IndexValue, Indexable, IntoKeys, Keys, Mode, On, Projection};
 pub use reactor::{Audience, ReactOutput, Reactor, Reacts};
 pub use service::{MissingService, Services};
+pub use snapshots::{KeptState, Snapshots};
 pub use storable::Storable;
 
 pub(crate) use durable::fold;
