@@ -19,6 +19,7 @@ use crate::projection::{AnyProjection, OnNewVersion, ProjectionDescriptor, Proje
 use crate::publish::{Publisher, PublisherOptions, Publishing};
 use crate::reactor::{Reacting, ReactorOptions, ReactorSources};
 use crate::store::{AnyStore, MemoryStore, Store, StoreError};
+use crate::timer::Alarm;
 use std::any::TypeId;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -214,6 +215,7 @@ impl EngineBuilder {
             runtime,
             recoveries: Semaphore::new(limits.recoveries),
             gate: Gate::default(),
+            alarm: Alarm::default(),
             inlines: OnceLock::new(),
             started: Instant::now(),
             head_at_start,
