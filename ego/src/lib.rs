@@ -17,6 +17,7 @@ pub mod reactor;
 pub mod store;
 pub mod subscription;
 pub mod testing;
+pub mod timer;
 
 mod macros;
 

@@ -21,6 +21,7 @@ use crate::projection::{AnyProjection, OnNewVersion, ProjectionDescriptor, Proje
 use crate::publish::{Publisher, PublisherOptions, Publishing};
 use crate::reactor::{Reacting, ReactorOptions, ReactorSources};
 use crate::store::{AnyStore, MemoryStore, Store, StoreError};
+use crate::timer::Alarm;
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -237,6 +238,7 @@ impl EngineBuilder {
             recoveries: Semaphore::new(limits.recoveries),
             gate: Gate::default(),
             retentions: self.retentions,
+            alarm: Alarm::default(),
             inlines: OnceLock::new(),
             started: Instant::now(),
             head_at_start,
