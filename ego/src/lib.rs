@@ -8,6 +8,7 @@ pub mod clock;
 pub mod codec;
 pub mod consumer;
 pub mod engine;
+pub mod layer;
 pub mod message;
 pub mod model;
 pub mod projection;
@@ -15,6 +16,7 @@ pub mod publish;
 pub mod reactor;
 pub mod store;
 pub mod subscription;
+pub mod telemetry;
 pub mod testing;
 
 mod macros;

@@ -14,6 +14,7 @@ mod forget;
 mod gate;
 mod inline;
 mod job;
+mod layered;
 mod limits;
 mod line;
 mod lineage;
@@ -49,6 +50,7 @@ pub use start::{EngineBuilder, StartError};
 pub use stop::StopError;
 
 use crate::consumer::Consumers;
+use crate::layer::CommandLayer;
 use crate::message::StreamId;
 use crate::model::Aggregate;
 use crate::projection::{AnyProjection, Projected, Sources};
@@ -90,6 +92,8 @@ struct Inner {
     failures: broadcast::Sender<Failure>,
     consumers: Consumers,
     projections: HashMap<TypeId, Arc<dyn AnyProjection>>,
+    /// The first is the outermost.
+    layers: Box<[Arc<dyn CommandLayer>]>,
 }
 
 impl fmt::Debug for Engine {

@@ -7,6 +7,7 @@ use super::limits::Limits;
 use super::registry::ToJson;
 use crate::clock::{Clock, IdSource};
 use crate::codec::AnyCodec;
+use crate::layer::EventLayer;
 use crate::message::{Name, Position};
 use crate::model::{Aggregate, DecodeError, Services};
 use crate::store::{AnyStore, StoreError};
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) head_at_start: Option<Position>,
     /// How the events of each kind are read as JSON.
     pub(crate) to_json: BTreeMap<&'static str, ToJson>,
+    /// Around every handler of events; the first is the outermost.
+    pub(crate) event_layers: Box<[Arc<dyn EventLayer>]>,
     /// What stands as the source in the envelopes of published events.
     pub(crate) source: Arc<str>,
 }

@@ -13,6 +13,7 @@ use super::{Engine, Inner, committer::Committer};
 use crate::clock::{Clock, IdSource, SystemClock, UuidSource};
 use crate::codec::{AnyCodec, Codec, Json};
 use crate::consumer::{Consumers, enter};
+use crate::layer::{CommandLayer, EventLayer};
 use crate::message::Name;
 use crate::model::{Aggregate, Projection, Services};
 use crate::projection::{AnyProjection, OnNewVersion, ProjectionDescriptor, ProjectionOptions, ViewError};
@@ -44,6 +45,8 @@ pub struct EngineBuilder {
     projections: HashMap<TypeId, (&'static str, ProjectionOptions)>,
     publishers: Vec<Publishing>,
     reactors: Vec<Reacting>,
+    layers: Vec<Arc<dyn CommandLayer>>,
+    event_layers: Vec<Arc<dyn EventLayer>>,
     node: Option<String>,
     source: String,
 }
@@ -73,6 +76,8 @@ impl Default for EngineBuilder {
             projections: HashMap::new(),
             publishers: Vec::new(),
             reactors: Vec::new(),
+            layers: Vec::new(),
+            event_layers: Vec::new(),
             node: None,
             source: "/ego".to_owned(),
         }
@@ -161,6 +166,18 @@ impl EngineBuilder {
         self
     }
 
+    /// Does this around every command, inside of the layers that were added before.
+    pub fn layer(mut self, layer: impl CommandLayer) -> Self {
+        self.layers.push(Arc::new(layer));
+        self
+    }
+
+    /// Does this around the methods of async projections and of reactors, inside of the layers that were added before.
+    pub fn event_layer(mut self, layer: impl EventLayer) -> Self {
+        self.event_layers.push(Arc::new(layer));
+        self
+    }
+
     /// The name of this node among those that work on the same store, the same at each start: what an
     /// [observer](crate::model::Audience::Observer) keeps its checkpoint under.
     pub fn node(mut self, name: impl Into<String>) -> Self {
@@ -218,6 +235,7 @@ impl EngineBuilder {
             started: Instant::now(),
             head_at_start,
             to_json: linked.aggregates.iter().map(|aggregate| (aggregate.kind, aggregate.to_json)).collect(),
+            event_layers: self.event_layers.into(),
             source: self.source.into(),
             limits,
         });
@@ -240,6 +258,7 @@ impl EngineBuilder {
             failures: broadcast::Sender::new(Failures::KEPT),
             consumers: Consumers::begin(&shared, consumers),
             projections,
+            layers: self.layers.into(),
             shared,
         });
         inner.passivate_in_the_background();
