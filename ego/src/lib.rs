@@ -18,6 +18,7 @@ pub mod reactor;
 pub mod store;
 pub mod subscription;
 pub mod telemetry;
+pub mod tenant;
 pub mod testing;
 
 mod macros;

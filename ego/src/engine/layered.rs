@@ -37,6 +37,10 @@ pub(super) fn layered<A: Aggregate, C: HandledBy<A>>(
         let timeout = timeout.unwrap_or(inner.shared.limits.timeout);
         let now = Instant::now();
         let deadline = now.checked_add(timeout).unwrap_or(now + FAR);
+        let mut metadata = metadata.map(|draft| *draft).unwrap_or_default();
+        if let (None, Some(tenant)) = (&metadata.tenant, &inner.shared.tenant) {
+            metadata.tenant = Some(tenant.to_string());
+        }
         let mut call = CommandCall {
             kind: A::KIND,
             id: Arc::from(&*id),
@@ -45,7 +49,7 @@ pub(super) fn layered<A: Aggregate, C: HandledBy<A>>(
             kept: false,
             command_id: command_id.clone(),
             expected,
-            metadata: metadata.map(|draft| *draft).unwrap_or_default(),
+            metadata,
             deadline,
             timeout,
         };

@@ -8,7 +8,7 @@ use super::registry::ToJson;
 use crate::clock::{Clock, IdSource};
 use crate::codec::AnyCodec;
 use crate::layer::EventLayer;
-use crate::message::{Name, Position};
+use crate::message::{Name, Position, Tenant};
 use crate::model::{Aggregate, DecodeError, Services};
 use crate::store::{AnyStore, StoreError};
 use std::collections::BTreeMap;
@@ -37,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) to_json: BTreeMap<&'static str, ToJson>,
     /// Around every handler of events; the first is the outermost.
     pub(crate) event_layers: Box<[Arc<dyn EventLayer>]>,
+    /// The only one that it works for, if it is one's.
+    pub(super) tenant: Option<Tenant>,
     /// What stands as the source in the envelopes of published events.
     pub(crate) source: Arc<str>,
 }

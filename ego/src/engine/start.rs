@@ -14,12 +14,13 @@ use crate::clock::{Clock, IdSource, SystemClock, UuidSource};
 use crate::codec::{AnyCodec, Codec, Json};
 use crate::consumer::{Consumers, enter};
 use crate::layer::{CommandLayer, EventLayer};
-use crate::message::Name;
+use crate::message::{Name, Tenant};
 use crate::model::{Aggregate, Projection, Services};
 use crate::projection::{AnyProjection, OnNewVersion, ProjectionDescriptor, ProjectionOptions, ViewError};
 use crate::publish::{Publisher, PublisherOptions, Publishing};
 use crate::reactor::{Reacting, ReactorOptions, ReactorSources};
 use crate::store::{AnyStore, MemoryStore, Store, StoreError};
+use crate::tenant::TenantStore;
 use std::any::TypeId;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -34,6 +35,7 @@ use tokio::time::Instant;
 #[must_use = "an engine runs once it is started"]
 pub struct EngineBuilder {
     store: Option<AnyStore>,
+    tenant: Option<Tenant>,
     services: Services,
     limits: Limits,
     codec: AnyCodec,
@@ -65,6 +67,7 @@ impl Default for EngineBuilder {
     fn default() -> Self {
         Self {
             store: None,
+            tenant: None,
             services: Services::new(),
             limits: Limits::default(),
             codec: AnyCodec::default(),
@@ -89,6 +92,14 @@ impl EngineBuilder {
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(AnyStore::new(store));
         self
+    }
+
+    /// Keeps everything in this tenant's part of a store, and works for that tenant alone: a command that says nothing of a tenant is of this
+    /// one, and a command of another is [refused](super::CommandError::Denied). [`Engine::stop`] leaves the store open. A kind has to be so
+    /// much shorter as the tenant's name is long, see [`tenant`](crate::tenant).
+    pub fn tenant(mut self, store: TenantStore) -> Self {
+        self.tenant = Some(store.tenant().clone());
+        self.store(store)
     }
 
     /// Gives a service that handlers ask for by its type.
@@ -205,6 +216,7 @@ impl EngineBuilder {
         let linked = Linked::collect();
         let mut problems = linked.problems(&self.services);
         problems.extend(linked.missing(&self.required));
+        problems.extend(linked.too_long(store.capabilities().reserved));
         let projections = ProjectionDescriptor::linked();
         problems.extend(ProjectionDescriptor::problems(&projections, &self.services, |aggregate| linked.has(aggregate)));
         let unknown = |id: &TypeId| !projections.iter().any(|one| one.projection.id() == *id);
@@ -237,6 +249,7 @@ impl EngineBuilder {
             to_json: linked.aggregates.iter().map(|aggregate| (aggregate.kind, aggregate.to_json)).collect(),
             event_layers: self.event_layers.into(),
             source: self.source.into(),
+            tenant: self.tenant,
             limits,
         });
         let places: HashMap<TypeId, Arc<dyn AnyPlace>> = linked

@@ -8,7 +8,8 @@ use super::layered::layered;
 use super::order::{Order, Outcome};
 use super::send::{Options, RevisionZero, Start};
 use super::straight::{Way, straight};
-use crate::message::{CommandId, Expected, Metadata, Name, Text};
+use crate::layer::Denied;
+use crate::message::{CommandId, Expected, Metadata, Name, Tenant, Text};
 use crate::model::{Aggregate, HandledBy};
 use futures_util::future::BoxFuture;
 use std::pin::{Pin, pin};
@@ -109,16 +110,33 @@ fn take<A: Aggregate, C: HandledBy<A>>(door: &Arc<Door>, id: &str, options: Opti
     let own_id = command_id.is_some() && !new_id;
     let command_id: CommandId = command_id.unwrap_or_else(|| Ok(shared.ids.next()))?;
     let (name, time) = (Name::fixed(C::NAME), shared.clock.now());
-    let metadata = match metadata {
+    let mut metadata = match metadata {
         None => Metadata::new(command_id, name, time),
         Some(draft) => draft.complete(command_id, name, time)?,
     };
+    if let Some(tenant) = &shared.tenant {
+        stamp(&mut metadata, tenant)?;
+    }
     let timeout = timeout.unwrap_or(shared.limits.timeout);
     let now = Instant::now();
     let deadline = now.checked_add(timeout).unwrap_or(now + FAR);
     let cell = place.cell(id, shared.uptime_at(now))?;
     let order = Order { metadata: Arc::new(metadata), own_id, expected, deadline, timeout, pass };
     if now >= deadline { Err(order.timed_out(own_id)) } else { Ok((cell, order)) }
+}
+
+/// A command of an engine that works for one tenant is of that tenant.
+fn stamp(metadata: &mut Metadata, tenant: &Tenant) -> Result<(), Denied> {
+    match &metadata.tenant {
+        Some(other) if other != tenant => {
+            Err(Denied::unauthorised(format!("it is of the tenant {other}, not of {tenant}")).by("tenant"))
+        }
+        Some(_) => Ok(()),
+        None => {
+            metadata.tenant = Some(tenant.clone());
+            Ok(())
+        }
+    }
 }
 
 /// What tokio calls "far": 30 years.
