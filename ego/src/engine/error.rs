@@ -170,6 +170,12 @@ pub enum RecoveryError {
     /// The stream was erased.
     #[error("the stream was erased")]
     Erased,
+    /// The stream keeps a state where the program reads events, or the other way around: its kind became durable, or was.
+    #[error("the stream keeps {}", if *.state { "a state, but its kind is event-sourced" } else { "events, but its kind is durable" })]
+    Mixed {
+        /// Whether it keeps a state.
+        state: bool,
+    },
 }
 
 impl<E> CommandError<E> {

@@ -11,7 +11,7 @@ use super::shared::{Shared, lost};
 use super::straight::record_now;
 use super::ticket::Ticket;
 use crate::message::{CommandId, Revision};
-use crate::model::{Aggregate, Command, Context, HandledBy};
+use crate::model::{Aggregate, Command, Context, HandledBy, fold};
 use crate::store::{Commit, Refusal, Store, StoreError, Verdict};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -410,7 +410,7 @@ pub(super) fn apply<A: Aggregate, E>(seat: &mut Seat<A>, events: &mut Vec<A::Eve
     let Some(Core { state, revision, .. }) = seat.core.as_deref_mut() else { return Ok(()) };
     *revision = Revision::after(*revision, events.len() as u64);
     // Each event is dropped within the net, too.
-    let applied = std::panic::catch_unwind(AssertUnwindSafe(|| events.drain(..).for_each(|event| state.apply(&event))));
+    let applied = std::panic::catch_unwind(AssertUnwindSafe(|| events.drain(..).for_each(|event| fold(state, event))));
     applied.map_err(|panic| {
         seat.core = None;
         panicked(&*panic)

@@ -6,7 +6,7 @@ use super::error::{RecoveryError, panic_message};
 use super::inline::Views;
 use super::shared::{Shared, lost};
 use crate::message::{Position, Revision, StreamId};
-use crate::model::{Aggregate, Event, Stored};
+use crate::model::{Aggregate, Event, Stored, fold};
 use crate::store::{Direction, RecordedEvent, Store, StoreError, StreamHead};
 use futures_util::FutureExt;
 use std::any::Any;
@@ -29,6 +29,9 @@ pub(super) async fn recover<A: Aggregate>(
 ) -> Result<Recovered<A>, RecoveryError> {
     // Never closed, so the error cannot happen; without a permit the replay goes on all the same.
     let _permit = shared.recoveries.acquire().await.ok();
+    if A::STATE.is_some() {
+        return last_state(shared, stream, views).await;
+    }
     let mut recovered = Recovered { core: Core { state: A::default(), revision: None, views }, position: None };
     let mut events = Vec::new();
     let read = |from| shared.store.read_stream(stream, from, Direction::Forwards, shared.limits.page);
@@ -40,15 +43,15 @@ pub(super) async fn recover<A: Aggregate>(
         for event in &page.items {
             next_in_order(stream, recovered.core.revision, event.revision)?;
             let Core { state, views, .. } = &mut recovered.core;
-            let fold = AssertUnwindSafe(|| {
+            let replay = AssertUnwindSafe(|| {
                 decode(shared, event, &mut events)?;
                 if let Some(views) = views {
                     views.replay(shared, event, &events).map_err(|unfolded| unfolded.at(event.revision))?;
                 }
-                events.drain(..).for_each(|event| state.apply(&event));
-                Ok::<(), RecoveryError>(())
+                events.drain(..).for_each(|event| fold(state, event));
+                Ok(())
             });
-            std::panic::catch_unwind(fold).map_err(|panic| RecoveryError::Panicked { message: panic_message(&*panic) })??;
+            caught(replay)?;
             recovered.core.revision = Some(event.revision);
             recovered.position = Some(event.position);
         }
@@ -64,6 +67,43 @@ pub(super) async fn recover<A: Aggregate>(
             }
         };
     }
+}
+
+/// The state that a durable aggregate was last saved with; the default when it never was.
+async fn last_state<A: Aggregate>(
+    shared: &Shared,
+    stream: &StreamId,
+    views: Option<Box<Views<A>>>,
+) -> Result<Recovered<A>, RecoveryError> {
+    let mut recovered = Recovered { core: Core { state: A::default(), revision: None, views }, position: None };
+    let mut saved = shared.store.load_state(stream).await?;
+    if saved.is_none()
+        && let Some(head) = shared.store.stream_head(stream).await?
+    {
+        if head.erased {
+            return Err(RecoveryError::Erased);
+        }
+        if head.revision.is_some() {
+            // Saved just now, or never.
+            saved = Some(shared.store.load_state(stream).await?.ok_or(RecoveryError::Mixed { state: false })?);
+        }
+    }
+    if let Some(saved) = saved {
+        let mut events = Vec::with_capacity(1);
+        let event = RecordedEvent::from(saved);
+        caught(AssertUnwindSafe(|| {
+            decode(shared, &event, &mut events)?;
+            events.drain(..).for_each(|event| fold(&mut recovered.core.state, event));
+            Ok(())
+        }))?;
+        (recovered.core.revision, recovered.position) = (Some(event.revision), Some(event.position));
+    }
+    Ok(recovered)
+}
+
+/// What the user's code comes to; a panic of it is an error.
+fn caught(run: AssertUnwindSafe<impl FnOnce() -> Result<(), RecoveryError>>) -> Result<(), RecoveryError> {
+    std::panic::catch_unwind(run).unwrap_or_else(|panic| Err(RecoveryError::Panicked { message: panic_message(&*panic) }))
 }
 
 /// The same for a caller who may be dropped or never polled again: activation waits for the permit that a replay holds.
@@ -113,9 +153,10 @@ fn next_in_order(stream: &StreamId, last: Option<Revision>, found: Revision) -> 
 async fn began_meanwhile(shared: &Shared, stream: &StreamId) -> Result<bool, RecoveryError> {
     match shared.store.stream_head(stream).await? {
         Some(head) if head.erased => Err(RecoveryError::Erased),
-        Some(StreamHead { revision: Some(last), first: None, .. }) => {
-            Err(StoreError::HistoryDeleted { first: last.next() }.into())
-        }
+        Some(StreamHead { revision: Some(last), first: None, .. }) => match shared.store.load_state(stream).await? {
+            Some(_) => Err(RecoveryError::Mixed { state: true }),
+            None => Err(StoreError::HistoryDeleted { first: last.next() }.into()),
+        },
         Some(head) => Ok(head.revision.is_some()),
         None => Ok(false),
     }

@@ -218,7 +218,9 @@ impl EngineBuilder {
         problems.extend(linked.missing(&self.required));
         problems.extend(linked.too_long(store.capabilities().reserved));
         let projections = ProjectionDescriptor::linked();
-        problems.extend(ProjectionDescriptor::problems(&projections, &self.services, |aggregate| linked.has(aggregate)));
+        problems.extend(ProjectionDescriptor::problems(&projections, &self.services, |reader, aggregate| {
+            linked.not_a_source(reader, aggregate)
+        }));
         let unknown = |id: &TypeId| !projections.iter().any(|one| one.projection.id() == *id);
         let unknown = self.projections.iter().filter(|(id, _)| unknown(id));
         problems.extend(unknown.map(|(_, (projection, _))| StartProblem::UnknownProjection { projection }));

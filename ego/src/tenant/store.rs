@@ -1,7 +1,7 @@
 //! A tenant's part of a store.
 
 use super::name::Names;
-use crate::message::{CommandId, InvalidText, Position, Revision, StreamId, Tenant};
+use crate::message::{CommandId, InvalidText, Name, Position, Revision, StreamId, Tenant};
 use crate::store::{
     AnyStore, Capabilities, Commit, Committed, Direction, EventType, Filter, Page, RecordedEvent, Refusal, Row, RowChange,
     Snapshot, Step, Stepped, Store, StoreError, StoredState, StreamHead, Verdict,
@@ -121,6 +121,11 @@ impl TenantStore {
     fn take_event(&self, event: RecordedEvent) -> Option<RecordedEvent> {
         let stream = self.names.take_stream(&event.stream)?;
         Some(RecordedEvent { stream, ..event })
+    }
+
+    fn take_state(&self, state: StoredState) -> Option<StoredState> {
+        let stream = self.names.take_stream(&state.stream)?;
+        Some(StoredState { stream, ..state })
     }
 
     fn take_head(&self, head: StreamHead) -> Option<StreamHead> {
@@ -280,7 +285,20 @@ impl Store for TenantStore {
 
     async fn load_state(&self, stream: &StreamId) -> Result<Option<StoredState>, StoreError> {
         self.is_open()?;
-        self.inner.load_state(&self.names.put_stream(stream)?).await
+        let state = self.inner.load_state(&self.names.put_stream(stream)?).await?;
+        Ok(state.and_then(|state| self.take_state(state)))
+    }
+
+    async fn read_states(
+        &self,
+        after: Option<Position>,
+        kinds: &[Name],
+        limit: usize,
+    ) -> Result<Page<StoredState, Position>, StoreError> {
+        self.is_open()?;
+        let kinds: Vec<_> = kinds.iter().map(|kind| self.names.put(kind)).collect();
+        let page = self.inner.read_states(after, &kinds, limit).await?;
+        Ok(Page { items: page.items.into_iter().filter_map(|state| self.take_state(state)).collect(), next: page.next })
     }
 
     async fn save_checkpoint(&self, consumer: &str, position: Option<Position>) -> Result<(), StoreError> {
