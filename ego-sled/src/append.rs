@@ -5,7 +5,6 @@
 use crate::entry::{self, Entry};
 use crate::find::Reader;
 use crate::group::GroupWriter;
-use crate::index::LAYER_WEIGHT;
 use crate::key::{CommitRef, Head};
 use crate::log::{Place, Spot};
 use crate::record::ENTRY_HEADER;
@@ -22,8 +21,6 @@ use tokio::sync::OwnedSemaphorePermit;
 
 /// A group that holds this much is written before more is decided.
 const MAX_GROUP_BYTES: usize = 4 << 20;
-/// How much may wait for the indexer before the writer waits too.
-const MAX_TAIL_WEIGHT: usize = 16 * LAYER_WEIGHT;
 
 enum Answer {
     Verdicts(Verdicts, Vec<Verdict>),
@@ -83,7 +80,7 @@ impl Writer {
         let mut requests = Vec::new();
         while self.reader.shared.queue.take(&mut requests) {
             let shared = Arc::clone(&self.reader.shared);
-            if let Err(error) = shared.indexing.wait_for_room(MAX_TAIL_WEIGHT, || shared.tail.read().weight()) {
+            if let Err(error) = shared.indexing.wait_for_room(|| !shared.tail.read().is_full()) {
                 self.halt(&error);
             } else if let Some(error) = shared.indexing.failure() {
                 self.halt(&error);
@@ -269,8 +266,7 @@ impl Writer {
     /// There must be room.
     fn push_rows(&mut self, step: RecordedStep) {
         let place = self.group.push(0, |buffer| buffer.extend_from_slice(&step.content));
-        let weight = step.weight();
-        self.effects.push(Effect::Rows { rows: step.rows, place, weight });
+        self.effects.push(Effect::Rows { rows: step.rows, place });
     }
 
     fn checkpoint(&mut self, consumer: String, position: Option<u64>) -> Result<(), StoreError> {
@@ -378,13 +374,13 @@ impl Writer {
     fn publish(&mut self, began: Spot) {
         let reach = Reach { sequence: self.group.written(), position: self.position, spot: self.group.spot() };
         let shared = Arc::clone(&self.reader.shared);
-        let weight = {
+        let news_to_the_indexer = {
             let mut tail = shared.tail.write();
-            let before = tail.live.weight;
+            let before = (tail.live.reach.is_none(), tail.is_due());
             tail.publish(self.effects.drain(..), began, reach);
-            (before, tail.live.weight)
+            before.0 || !before.1 && tail.is_due()
         };
-        if weight.0 == 0 || weight.0 < LAYER_WEIGHT && weight.1 >= LAYER_WEIGHT {
+        if news_to_the_indexer {
             shared.indexing.nudge();
         }
         let head = Position::new(self.position);

@@ -19,10 +19,10 @@ use std::time::{Duration, Instant};
 const RECENT: usize = 32;
 /// The most commits in a chunk: it stays below the size from which sled keeps values in files of their own.
 const CHUNK: usize = 160;
-/// How much waits, at most, before it is applied.
-pub(crate) const LAYER_WEIGHT: usize = if cfg!(test) { 256 } else { 16 << 10 };
-/// How long it waits, at most.
-const LAYER_AGE: Duration = Duration::from_secs(1);
+/// How long something waits, at most, before it is applied.
+const LAYER_AGE: Duration = Duration::from_secs(5);
+/// The same in the buffered mode, where it is made durable only then.
+const BUFFERED_AGE: Duration = Duration::from_secs(1);
 /// How often what was applied is made durable.
 const FLUSH_AGE: Duration = Duration::from_secs(5);
 
@@ -228,13 +228,15 @@ fn encoding(error: postcard::Error) -> StoreError {
 /// What the indexer's thread does until the writer is done.
 pub(crate) fn run(shared: &Shared, index: &Index) {
     let _watch = Watch(shared);
+    let buffered = shared.options.durability == Durability::Buffered;
+    let age = if buffered { BUFFERED_AGE } else { LAYER_AGE };
     let mut flushed = Instant::now();
     let mut unflushed = false;
     loop {
-        let done = shared.indexing.wait(LAYER_AGE, LAYER_WEIGHT, || shared.tail.read().live.weight);
+        let done = shared.indexing.wait(age, &shared.tail);
         let frozen = shared.tail.write().freeze();
         if let Some(layer) = frozen {
-            let synced = if shared.options.durability == Durability::Buffered { shared.sync_log() } else { Ok(()) };
+            let synced = if buffered { shared.sync_log() } else { Ok(()) };
             if let Err(error) = synced.and_then(|()| index.apply(&layer)) {
                 tracing::error!(%error, "the index fell behind for good; the store takes no writes until it is opened again");
                 shared.indexing.fail(&error);

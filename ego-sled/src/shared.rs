@@ -160,14 +160,19 @@ struct IndexingState {
 }
 
 impl Indexing {
-    /// The indexer waits until something is there and then for `age`, or until it weighs `enough` or somebody is in a hurry. True when there will be no more.
-    pub(crate) fn wait(&self, age: Duration, enough: usize, weight: impl Fn() -> usize) -> bool {
+    /// The indexer waits until something is there and then for `age`, or until that is due or somebody is in a hurry. True when there
+    /// will be no more.
+    pub(crate) fn wait(&self, age: Duration, tail: &RwLock<Tail>) -> bool {
+        let look = || {
+            let tail = tail.read();
+            (tail.live.reach.is_some(), tail.is_due())
+        };
         let mut state = self.state.lock();
         let mut deadline = None;
         while !state.done {
-            match weight() {
-                0 => self.wake.wait(&mut state),
-                some if some >= enough || state.hurry => break,
+            match look() {
+                (false, _) => self.wake.wait(&mut state),
+                (_, due) if due || state.hurry => break,
                 _ => {
                     let deadline = *deadline.get_or_insert_with(|| Instant::now() + age);
                     if self.wake.wait_until(&mut state, deadline).timed_out() {
@@ -220,9 +225,9 @@ impl Indexing {
         self.room.notify_all();
     }
 
-    /// The writer waits until less than `limit` waits for the indexer.
-    pub(crate) fn wait_for_room(&self, limit: usize, weight: impl Fn() -> usize) -> Result<(), StoreError> {
-        if weight() < limit {
+    /// The writer waits until there is room for what waits for the indexer.
+    pub(crate) fn wait_for_room(&self, room: impl Fn() -> bool) -> Result<(), StoreError> {
+        if room() {
             return Ok(());
         }
         let mut state = self.state.lock();
@@ -230,7 +235,7 @@ impl Indexing {
             if let Some(error) = &state.failed {
                 return Err(error.clone());
             }
-            if weight() < limit {
+            if room() {
                 return Ok(());
             }
             self.room.wait(&mut state);
