@@ -167,45 +167,29 @@ impl Writer {
     }
 
     fn decide(&mut self, commit: Prepared, broken: &mut HashSet<StreamId>) -> Result<Verdict, StoreError> {
-        let (head, may_be_repeated) = {
-            let mut hot = self.reader.shared.hot.lock();
-            let known = hot.load(&self.reader, &commit.stream)?;
-            (known.head.clone(), known.commands.contains(&commit.hash))
-        };
-        let before = if may_be_repeated && !head.erased { self.recorded_before(&commit)? } else { None };
-        let refused = match before {
-            _ if head.erased => Some(Verdict::Refused(Refusal::Erased)),
-            Some(before) => Some(Verdict::Repeated(before)),
-            None => refusal(&commit, &head, broken).map(Verdict::Refused),
-        };
-        match refused {
-            Some(verdict) => {
-                broken.insert(commit.stream);
-                Ok(verdict)
-            }
-            None => self.record(commit).map(Verdict::Committed),
-        }
-    }
-
-    fn recorded_before(&mut self, commit: &Prepared) -> Result<Option<Committed>, StoreError> {
-        let id = &commit.metadata.command_id;
-        let found = self.reader.find_command(&commit.stream, id)?;
-        if found.is_some() || self.group.is_empty() {
-            return Ok(found);
-        }
-        // It may be in the group that is gathered: a repetition is told of only when the first is durable.
-        self.flush_now()?;
-        self.reader.find_command(&commit.stream, id)
-    }
-
-    fn record(&mut self, commit: Prepared) -> Result<Committed, StoreError> {
         // The kind and the two places stand in front of what was encoded.
         // Its rows stand behind it in the same group: no crash parts them.
-        let of_rows = commit.rows.as_ref().map_or(0, |rows| ENTRY_HEADER + rows.content.len());
-        self.make_room(commit.encoded.len() + 17 + of_rows)?;
+        let content = commit.encoded.len() + 17 + commit.rows.as_ref().map_or(0, |rows| ENTRY_HEADER + rows.content.len());
+        // Before the streams are locked: it may write the group.
+        self.make_room(content)?;
+        let shared = Arc::clone(&self.reader.shared);
+        let mut hot = shared.hot.lock();
+        let mut known = hot.load(&self.reader, &commit.stream)?;
+        if known.commands.contains(&commit.hash) && !known.head.erased {
+            drop(hot);
+            if let Some(before) = self.recorded_before(&commit)? {
+                broken.insert(commit.stream);
+                return Ok(Verdict::Repeated(before));
+            }
+            self.make_room(content)?;
+            hot = shared.hot.lock();
+            known = hot.load(&self.reader, &commit.stream)?;
+        }
+        if let Some(refusal) = refusal(&commit, &known.head, broken) {
+            broken.insert(commit.stream);
+            return Ok(Verdict::Refused(refusal));
+        }
         let Prepared { stream, metadata, codec, reply, places, state, types, hash, encoded, rows, .. } = commit;
-        let mut hot = self.reader.shared.hot.lock();
-        let known = hot.load(&self.reader, &stream)?;
         let head = &mut known.head;
         if places > 0 {
             self.position += u64::from(places);
@@ -228,7 +212,7 @@ impl Writer {
         if let Some(rows) = rows {
             self.push_rows(rows);
         }
-        Ok(Committed {
+        Ok(Verdict::Committed(Committed {
             revision: Revision::new(revision),
             position: Position::new(position),
             events,
@@ -236,7 +220,18 @@ impl Writer {
             command: metadata.command.clone(),
             codec,
             reply,
-        })
+        }))
+    }
+
+    fn recorded_before(&mut self, commit: &Prepared) -> Result<Option<Committed>, StoreError> {
+        let id = &commit.metadata.command_id;
+        let found = self.reader.find_command(&commit.stream, id)?;
+        if found.is_some() || self.group.is_empty() {
+            return Ok(found);
+        }
+        // It may be in the group that is gathered: a repetition is told of only when the first is durable.
+        self.flush_now()?;
+        self.reader.find_command(&commit.stream, id)
     }
 
     /// The steps of [`Store::step`](ego::store::Store::step) that need the writer.
@@ -415,6 +410,9 @@ impl Drop for Writer {
 
 /// Steps 3 to 5 of the contract.
 fn refusal(commit: &Prepared, head: &Head, broken: &HashSet<StreamId>) -> Option<Refusal> {
+    if head.erased {
+        return Some(Refusal::Erased);
+    }
     let actual = Revision::new(head.revision);
     let relies = matches!(commit.expected, Expected::NoStream | Expected::Exact(_));
     if relies && !broken.is_empty() && broken.contains(&commit.stream) {

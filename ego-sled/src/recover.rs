@@ -184,8 +184,8 @@ impl End {
             let reason = self.bad.unwrap_or("a group is missing");
             Err(error::damaged(path, Some(offset), format!("{reason}, and {why}")))
         };
-        if known.sequence >= next {
-            let why = format!("the index knows the log up to group {}, which is more than there is", known.sequence);
+        if known.ahead >= next {
+            let why = format!("the index knows the log up to group {}, which is more than there is", known.ahead);
             return damaged(&segment.path, self.spot.offset.into(), why);
         }
         if marked >= next {
@@ -285,7 +285,8 @@ impl Replay {
             Ok(true)
         })?;
         index.table().scan(b"t", Some(b"u"), false, |key, _| {
-            tail.types.insert(key::event_type_of(key).ok_or_else(|| index.table().unreadable())?);
+            let one = key::event_type_of(key).ok_or_else(|| index.table().unreadable())?;
+            Arc::make_mut(&mut tail.types).insert(one);
             Ok(true)
         })?;
         Ok(Self {

@@ -143,6 +143,9 @@ impl Queue {
     }
 }
 
+/// When nothing new comes for so long, or twice that, the indexer has nothing better to do.
+const MOMENT: Duration = Duration::from_millis(500);
+
 /// How the writer and the indexer wait for each other.
 #[derive(Default)]
 pub(crate) struct Indexing {
@@ -160,25 +163,27 @@ struct IndexingState {
 }
 
 impl Indexing {
-    /// The indexer waits until something is there and then for `age`, or until that is due or somebody is in a hurry. True when there
-    /// will be no more.
+    /// The indexer waits until something is there, and then until that is due, nothing new comes for a moment, it is as old as `age`, or
+    /// somebody is in a hurry. True when there will be no more.
     pub(crate) fn wait(&self, age: Duration, tail: &RwLock<Tail>) -> bool {
         let look = || {
             let tail = tail.read();
-            (tail.live.reach.is_some(), tail.is_due())
+            (tail.live.reach, tail.is_due())
         };
         let mut state = self.state.lock();
-        let mut deadline = None;
+        let (mut since, mut last) = (None, None);
         while !state.done {
-            match look() {
-                (false, _) => self.wake.wait(&mut state),
-                (_, due) if due || state.hurry => break,
-                _ => {
-                    let deadline = *deadline.get_or_insert_with(|| Instant::now() + age);
-                    if self.wake.wait_until(&mut state, deadline).timed_out() {
-                        break;
-                    }
-                }
+            let (reach, due) = look();
+            if reach.is_none() {
+                self.wake.wait(&mut state);
+                continue;
+            }
+            let since = *since.get_or_insert_with(Instant::now);
+            if due || state.hurry || since.elapsed() >= age {
+                break;
+            }
+            if self.wake.wait_for(&mut state, MOMENT).timed_out() && std::mem::replace(&mut last, reach) == reach {
+                break;
             }
         }
         state.hurry = false;

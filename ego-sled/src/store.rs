@@ -205,11 +205,9 @@ impl Store for SledStore {
     }
 
     async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
-        let prepared: Result<Vec<_>, _> = {
-            let tail = self.shared.tail.read();
-            batch.into_iter().map(|commit| Prepared::new(commit, |one| tail.types.contains(one))).collect()
-        };
-        let batch = prepared?;
+        let known = Arc::clone(&self.shared.tail.read().types);
+        let prepared = batch.into_iter().map(|commit| Prepared::new(commit, |one| known.contains(one)));
+        let batch = prepared.collect::<Result<Vec<_>, _>>()?;
         ask(&self.shared, request::kib(&batch), |answer| Task::Append { batch, answer }).await
     }
 

@@ -23,6 +23,9 @@ const STREAM_BYTES: usize = 256;
 const COMMIT_BYTES: usize = 48;
 const ROW_BYTES: usize = 192;
 
+/// The most streams in a layer: they go to the index in one batch, and whoever reads it waits meanwhile.
+const MOST_STREAMS: usize = 16 << 10;
+
 /// How large a layer grows before the indexer takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LayerRoom {
@@ -39,7 +42,8 @@ pub(crate) struct Tail {
     pub(crate) frozen: Option<Arc<Layer>>,
     /// Where the durable log ends, and its head.
     pub(crate) reach: Reach,
-    pub(crate) types: BTreeSet<EventType>,
+    /// Few, and rarely one more: who compares takes all of them along.
+    pub(crate) types: Arc<BTreeSet<EventType>>,
     pub(crate) checkpoints: BTreeMap<String, Option<Position>>,
     /// Whether any stream may have lost events.
     pub(crate) deletions: bool,
@@ -134,7 +138,7 @@ impl Tail {
             live: Layer::default(),
             frozen: None,
             reach,
-            types: BTreeSet::new(),
+            types: Arc::default(),
             checkpoints: BTreeMap::new(),
             deletions: false,
             freezes: 0,
@@ -193,7 +197,8 @@ impl Tail {
 
     fn learn(&mut self, types: Vec<EventType>) {
         for one in types {
-            if self.types.insert(one.clone()) {
+            if !self.types.contains(&one) {
+                Arc::make_mut(&mut self.types).insert(one.clone());
                 self.live.types.push(one);
             }
         }
@@ -232,7 +237,8 @@ impl Tail {
 
     /// Whether the live layer is large enough for the index.
     pub(crate) fn is_due(&self) -> bool {
-        self.live.bytes >= self.room.bytes || self.live.log >= self.room.log
+        let live = &self.live;
+        live.bytes >= self.room.bytes || live.log >= self.room.log || live.streams.len() >= MOST_STREAMS
     }
 
     /// Whether the writer has to wait: a layer is being applied, and the next one is due already (I12).
