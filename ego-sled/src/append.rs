@@ -8,7 +8,7 @@ use crate::group::GroupWriter;
 use crate::key::{CommitRef, Head};
 use crate::log::{Place, Spot};
 use crate::record::ENTRY_HEADER;
-use crate::request::{Done, MAX_COMMIT_BYTES, Prepared, Request, Steps, Task, Verdicts};
+use crate::request::{Batch, Done, MAX_COMMIT_BYTES, Prepared, Request, Steps, Task, Verdicts};
 use crate::row::RecordedStep;
 use crate::shared::Shared;
 use crate::tail::{Effect, Reach};
@@ -124,7 +124,9 @@ impl Writer {
         match task {
             Task::Append { batch, answer } => {
                 let mut broken = HashSet::new();
-                let verdicts: Result<Vec<_>, _> = batch.into_iter().map(|commit| self.decide(commit, &mut broken)).collect();
+                let Batch { commits, encoded } = batch;
+                let decide = |commit| self.decide(commit, &encoded, &mut broken);
+                let verdicts: Result<Vec<_>, _> = commits.into_iter().map(decide).collect();
                 match verdicts {
                     Ok(verdicts) => self.answers.push((Answer::Verdicts(answer, verdicts), permit)),
                     Err(error) => drop(answer.send(Err(error))),
@@ -166,10 +168,12 @@ impl Writer {
         }
     }
 
-    fn decide(&mut self, commit: Prepared, broken: &mut HashSet<StreamId>) -> Result<Verdict, StoreError> {
+    /// Decides a commit of a batch that has it encoded.
+    fn decide(&mut self, commit: Prepared, batch: &[u8], broken: &mut HashSet<StreamId>) -> Result<Verdict, StoreError> {
+        let encoded = batch.get(commit.encoded.clone()).unwrap_or_default();
         // The kind and the two places stand in front of what was encoded.
         // Its rows stand behind it in the same group: no crash parts them.
-        let content = commit.encoded.len() + 17 + commit.rows.as_ref().map_or(0, |rows| ENTRY_HEADER + rows.content.len());
+        let content = encoded.len() + 17 + commit.rows.as_ref().map_or(0, |rows| ENTRY_HEADER + rows.content.len());
         // Before the streams are locked: it may write the group.
         self.make_room(content)?;
         let shared = Arc::clone(&self.reader.shared);
@@ -189,7 +193,7 @@ impl Writer {
             broken.insert(commit.stream);
             return Ok(Verdict::Refused(refusal));
         }
-        let Prepared { stream, metadata, codec, reply, places, state, types, hash, encoded, rows, .. } = commit;
+        let Prepared { stream, metadata, codec, reply, places, state, types, hash, rows, .. } = commit;
         let head = &mut known.head;
         if places > 0 {
             self.position += u64::from(places);
@@ -198,7 +202,7 @@ impl Writer {
         }
         head.commits += 1;
         let (revision, position) = (head.revision, head.position);
-        let place = self.group.push(places, |buffer| entry::write_commit(buffer, revision, position, &encoded));
+        let place = self.group.push(places, |buffer| entry::write_commit(buffer, revision, position, encoded));
         if state {
             head.state = Some(place);
         }

@@ -11,7 +11,7 @@ use crate::key::command_hash;
 use crate::mark::Mark;
 use crate::options::{Durability, Options};
 use crate::recover::{Recovery, recover};
-use crate::request::{self, MAX_COMMIT_BYTES, Prepared, Task, ask};
+use crate::request::{self, Batch, MAX_COMMIT_BYTES, Task, ask};
 use crate::shared::Shared;
 use crate::verify::{self, Verification};
 use async_trait::async_trait;
@@ -206,9 +206,8 @@ impl Store for SledStore {
 
     async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
         let known = Arc::clone(&self.shared.tail.read().types);
-        let prepared = batch.into_iter().map(|commit| Prepared::new(commit, |one| known.contains(one)));
-        let batch = prepared.collect::<Result<Vec<_>, _>>()?;
-        ask(&self.shared, request::kib(&batch), |answer| Task::Append { batch, answer }).await
+        let batch = Batch::new(batch, |one| known.contains(one))?;
+        ask(&self.shared, batch.kib(), |answer| Task::Append { batch, answer }).await
     }
 
     fn is_new_command(&self, stream: &StreamId, id: &CommandId) -> bool {
