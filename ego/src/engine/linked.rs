@@ -100,6 +100,14 @@ impl Linked {
         problems
     }
 
+    /// Kinds that leave a store no room for the bytes that it needs for itself.
+    pub(super) fn too_long(&self, reserved: usize) -> Vec<StartProblem> {
+        let limit = StreamId::MAX_KIND_BYTES.saturating_sub(reserved);
+        let long = self.aggregates.iter().filter(|one| (limit + 1..=StreamId::MAX_KIND_BYTES).contains(&one.kind.len()));
+        let reason = |one: &AggregateDescriptor| InvalidText::TooLong { what: "a kind", length: one.kind.len(), limit };
+        long.map(|one| StartProblem::InvalidKind { aggregate: one.party(), reason: reason(one) }).collect()
+    }
+
     fn event_problems(aggregate: &AggregateDescriptor) -> Vec<StartProblem> {
         let mut seen = HashSet::new();
         let names = aggregate.events.iter().flat_map(|event| std::iter::once(&event.name).chain(event.aliases));
@@ -227,6 +235,14 @@ pub enum StartProblem {
     )]
     NotRegistered {
         /// The type's path.
+        aggregate: &'static str,
+    },
+    /// Events of a kind are to be deleted, and nothing is kept in their place.
+    #[error(
+        "events of `{aggregate}` are to be deleted behind its snapshots, and it has none: add `snapshot(…)` to `#[aggregate(…)]`"
+    )]
+    NoSnapshots {
+        /// The aggregate's type.
         aggregate: &'static str,
     },
     /// A consumer has no name, or one that it cannot have.
