@@ -14,9 +14,11 @@ pub mod model;
 pub mod projection;
 pub mod publish;
 pub mod reactor;
+pub mod schema;
 pub mod store;
 pub mod subscription;
 pub mod testing;
+pub mod timer;
 
 mod macros;
 

@@ -7,7 +7,7 @@ use super::inline::Views;
 use super::shared::{Shared, lost};
 use super::snapshot::{Replay, in_place_of_history, latest, passed_over};
 use crate::message::{Position, Revision, StreamId};
-use crate::model::{Aggregate, Event, Stored};
+use crate::model::{Aggregate, Event, Stored, fold};
 use crate::store::{Direction, RecordedEvent, Store, StoreError};
 use futures_util::FutureExt;
 use std::any::Any;
@@ -62,6 +62,9 @@ pub(super) async fn recover<A: Aggregate>(
 ) -> Result<Recovered<A>, RecoveryError> {
     // Never closed, so the error cannot happen; without a permit the replay goes on all the same.
     let _permit = shared.recoveries.acquire().await.ok();
+    if A::STATE.is_some() {
+        return last_state(shared, stream).await;
+    }
     let began = Instant::now();
     let views = || with_views.then(|| shared.inline_views()).flatten();
     let mut begin = latest(shared, stream, views()).await;
@@ -112,15 +115,15 @@ async fn replay<A: Aggregate>(
                 return Ok(Replayed::Deleted { first });
             }
             let Core { state, views, mark, .. } = &mut recovered.core;
-            let fold = AssertUnwindSafe(|| {
+            let replay = AssertUnwindSafe(|| {
                 decode(shared, event, &mut events)?;
                 if let Some(views) = views {
                     views.replay(shared, event, &events).map_err(|unfolded| unfolded.at(event.revision))?;
                 }
-                events.drain(..).for_each(|event| state.apply(&event));
-                Ok::<(), RecoveryError>(())
+                events.drain(..).for_each(|event| fold(state, event));
+                Ok(())
             });
-            std::panic::catch_unwind(fold).map_err(|panic| RecoveryError::Panicked { message: panic_message(&*panic) })??;
+            caught(replay)?;
             if A::SNAPSHOTS.is_some() {
                 mark.get_or_insert_default().since.get_or_insert(event.metadata.time);
             }
@@ -141,6 +144,39 @@ async fn replay<A: Aggregate>(
         };
         found_some = !page.items.is_empty();
     }
+}
+
+/// The state that a durable aggregate was last saved with; the default when it never was.
+async fn last_state<A: Aggregate>(shared: &Shared, stream: &StreamId) -> Result<Recovered<A>, RecoveryError> {
+    let mut recovered = Recovered::new(None);
+    let mut saved = shared.store.load_state(stream).await?;
+    if saved.is_none()
+        && let Some(head) = shared.store.stream_head(stream).await?
+    {
+        if head.erased {
+            return Err(RecoveryError::Erased);
+        }
+        if head.revision.is_some() {
+            // Saved just now, or never.
+            saved = Some(shared.store.load_state(stream).await?.ok_or(RecoveryError::Mixed { state: false })?);
+        }
+    }
+    if let Some(saved) = saved {
+        let mut events = Vec::with_capacity(1);
+        let event = RecordedEvent::from(saved);
+        caught(AssertUnwindSafe(|| {
+            decode(shared, &event, &mut events)?;
+            events.drain(..).for_each(|event| fold(&mut recovered.core.state, event));
+            Ok(())
+        }))?;
+        (recovered.core.revision, recovered.position) = (Some(event.revision), Some(event.position));
+    }
+    Ok(recovered)
+}
+
+/// What the user's code comes to; a panic of it is an error.
+fn caught(run: AssertUnwindSafe<impl FnOnce() -> Result<(), RecoveryError>>) -> Result<(), RecoveryError> {
+    std::panic::catch_unwind(run).unwrap_or_else(|panic| Err(RecoveryError::Panicked { message: panic_message(&*panic) }))
 }
 
 /// The same for a caller who may be dropped or never polled again: activation waits for the permit that a replay holds.
@@ -218,7 +254,10 @@ async fn standing(shared: &Shared, stream: &StreamId, last: Option<Revision>) ->
     Ok(match (revision, first) {
         _ if revision == last => Standing::Here,
         _ if revision < last => Standing::Behind,
-        (Some(revision), None) => Standing::Deleted { first: revision.next() },
+        (Some(revision), None) => match shared.store.load_state(stream).await? {
+            Some(_) => return Err(RecoveryError::Mixed { state: true }),
+            None => Standing::Deleted { first: revision.next() },
+        },
         _ => Standing::Further,
     })
 }

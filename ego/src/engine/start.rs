@@ -21,6 +21,7 @@ use crate::projection::{AnyProjection, OnNewVersion, ProjectionDescriptor, Proje
 use crate::publish::{Publisher, PublisherOptions, Publishing};
 use crate::reactor::{Reacting, ReactorOptions, ReactorSources};
 use crate::store::{AnyStore, MemoryStore, Store, StoreError};
+use crate::timer::Alarm;
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -208,7 +209,9 @@ impl EngineBuilder {
         problems.extend(linked.missing(&self.required));
         problems.extend(self.unkept.iter().map(|aggregate| StartProblem::NoSnapshots { aggregate }));
         let projections = ProjectionDescriptor::linked();
-        problems.extend(ProjectionDescriptor::problems(&projections, &self.services, |aggregate| linked.has(aggregate)));
+        problems.extend(ProjectionDescriptor::problems(&projections, &self.services, |reader, aggregate| {
+            linked.not_a_source(reader, aggregate)
+        }));
         let unknown = |id: &TypeId| !projections.iter().any(|one| one.projection.id() == *id);
         let unknown = self.projections.iter().filter(|(id, _)| unknown(id));
         problems.extend(unknown.map(|(_, (projection, _))| StartProblem::UnknownProjection { projection }));
@@ -235,6 +238,7 @@ impl EngineBuilder {
             recoveries: Semaphore::new(limits.recoveries),
             gate: Gate::default(),
             retentions: self.retentions,
+            alarm: Alarm::default(),
             inlines: OnceLock::new(),
             started: Instant::now(),
             head_at_start,
