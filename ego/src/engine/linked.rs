@@ -100,6 +100,14 @@ impl Linked {
         problems
     }
 
+    /// Kinds that leave a store no room for the bytes that it needs for itself.
+    pub(super) fn too_long(&self, reserved: usize) -> Vec<StartProblem> {
+        let limit = StreamId::MAX_KIND_BYTES.saturating_sub(reserved);
+        let long = self.aggregates.iter().filter(|one| (limit + 1..=StreamId::MAX_KIND_BYTES).contains(&one.kind.len()));
+        let reason = |one: &AggregateDescriptor| InvalidText::TooLong { what: "a kind", length: one.kind.len(), limit };
+        long.map(|one| StartProblem::InvalidKind { aggregate: one.party(), reason: reason(one) }).collect()
+    }
+
     fn event_problems(aggregate: &AggregateDescriptor) -> Vec<StartProblem> {
         let mut seen = HashSet::new();
         let names = aggregate.events.iter().flat_map(|event| std::iter::once(&event.name).chain(event.aliases));

@@ -15,6 +15,7 @@ mod forget;
 mod gate;
 mod inline;
 mod job;
+mod layered;
 mod limits;
 mod line;
 mod lineage;
@@ -54,6 +55,7 @@ pub use start::{EngineBuilder, StartError};
 pub use stop::StopError;
 
 use crate::consumer::Consumers;
+use crate::layer::CommandLayer;
 use crate::message::StreamId;
 use crate::model::Aggregate;
 use crate::projection::{AnyProjection, Projected, Sources};
@@ -95,6 +97,8 @@ struct Inner {
     failures: broadcast::Sender<Failure>,
     consumers: Consumers,
     projections: HashMap<TypeId, Arc<dyn AnyProjection>>,
+    /// The first is the outermost.
+    layers: Box<[Arc<dyn CommandLayer>]>,
 }
 
 impl fmt::Debug for Engine {

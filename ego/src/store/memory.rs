@@ -342,7 +342,9 @@ impl Store for MemoryStore {
             let count =
                 usize::try_from(revision.get().saturating_sub(found.deleted)).unwrap_or(usize::MAX).min(found.events.len());
             let Some(needed) = found.events[..count].last().copied() else { return Ok(()) };
-            if let Some((consumer, checkpoint)) = checkpoints.iter().find(|(_, checkpoint)| **checkpoint < Some(needed)) {
+            let late =
+                |(consumer, checkpoint): &(&String, &Option<Position>)| **checkpoint < Some(needed) && holds_up(consumer, stream);
+            if let Some((consumer, checkpoint)) = checkpoints.iter().find(late) {
                 return Err(StoreError::HeldBack { consumer: consumer.clone(), checkpoint: *checkpoint, needed });
             }
             found.deleted += count as u64;

@@ -224,6 +224,7 @@ macro_rules! __each_store_rule {
                     a_late_consumer_holds_up_the_deletion
                     a_consumer_at_the_start_holds_up_everything
                     a_forgotten_consumer_holds_up_nothing
+                    a_consumer_of_a_scope_holds_up_its_own_streams
                     a_snapshot_outlives_its_events
                     a_state_is_not_deleted
                     the_types_of_deleted_events_stay_listed
