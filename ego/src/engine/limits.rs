@@ -29,6 +29,8 @@ pub struct Limits {
     pub timeout: Duration,
     /// How many commands that nobody waits for may be under way. Default 10,000.
     pub forgotten: usize,
+    /// How many aggregates are sent commands of timers that are due at the same time. Default 64, at least 1.
+    pub timers: usize,
 }
 
 impl Default for Limits {
@@ -44,6 +46,7 @@ impl Default for Limits {
             conflict_retries: 16,
             timeout: Duration::from_secs(30),
             forgotten: 10_000,
+            timers: 64,
         }
     }
 }
@@ -51,7 +54,14 @@ impl Default for Limits {
 impl Limits {
     /// The same, with everything that must be there raised to its least, and what is counted in permits lowered to their most.
     pub(super) fn in_bounds(mut self) -> Self {
-        for least_one in [&mut self.mailbox, &mut self.active_aggregates, &mut self.recoveries, &mut self.page, &mut self.batch] {
+        for least_one in [
+            &mut self.mailbox,
+            &mut self.active_aggregates,
+            &mut self.recoveries,
+            &mut self.page,
+            &mut self.batch,
+            &mut self.timers,
+        ] {
             *least_one = (*least_one).max(1);
         }
         for permits in [&mut self.mailbox, &mut self.recoveries, &mut self.forgotten] {

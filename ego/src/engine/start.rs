@@ -19,7 +19,7 @@ use crate::projection::{AnyProjection, OnNewVersion, ProjectionDescriptor, Proje
 use crate::publish::{Publisher, PublisherOptions, Publishing};
 use crate::reactor::{Reacting, ReactorOptions, ReactorSources};
 use crate::store::{AnyStore, MemoryStore, Store, StoreError};
-use crate::timer::Alarm;
+use crate::timer::{Alarm, Timers};
 use std::any::TypeId;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -242,10 +242,13 @@ impl EngineBuilder {
             failures: broadcast::Sender::new(Failures::KEPT),
             consumers: Consumers::begin(&shared, consumers),
             projections,
+            timers: Timers::default(),
             shared,
         });
         inner.passivate_in_the_background();
-        Ok(Engine { doors: Doors::of(&inner), inner })
+        let engine = Engine { doors: Doors::of(&inner), inner };
+        engine.every_timer().begin(&engine);
+        Ok(engine)
     }
 }
 
