@@ -42,6 +42,7 @@ impl Engine {
         self.inner.timers.end();
         let emptied = self.doors.empty(&shared.gate, within).await;
         shared.gate.hurry();
+        shared.snapshots.end(within.saturating_sub(began.elapsed())).await;
         self.inner.consumers.end(within.saturating_sub(began.elapsed())).await;
         self.inner.timers.ended(within.saturating_sub(began.elapsed())).await;
         shared.store.close().await?;
