@@ -142,10 +142,16 @@ impl Index {
     fn apply_stream(&self, batch: &mut Batch<'_>, stream: &StreamId, layered: &LayerStream) -> Result<(), StoreError> {
         let key = key::stream(stream);
         let old = self.table().get(&key)?;
-        let mut recent = match &old {
-            Some(old) => self.value::<StreamEntry>(old)?.recent,
-            None => Vec::new(),
+        let StreamEntry { head: before, mut recent } = match &old {
+            Some(old) => self.value(old)?,
+            None => StreamEntry::default(),
         };
+        if before.save() != layered.head.save() {
+            before.save().map_or(Ok(()), |position| batch.remove(key::save(position)))?;
+            if let Some(position) = layered.head.save() {
+                batch.set(key::save(position), encode(&(stream.kind(), stream.id()))?)?;
+            }
+        }
         if layered.wiped {
             recent.clear();
             let prefix = key::chunks(stream);

@@ -18,9 +18,11 @@ use std::sync::Arc;
 /// How many bytes of the log stand between two marks, at least.
 const MARK_BYTES: u32 = 16 << 10;
 
-/// About how many bytes of memory a stream takes in a layer, a commit to it, and a row besides its name and content.
+/// About how many bytes of memory a stream takes in a layer, a commit to it, where its state was saved, and a row besides its name and
+/// content.
 const STREAM_BYTES: usize = 256;
 const COMMIT_BYTES: usize = 48;
+const SAVE_BYTES: usize = 96;
 const ROW_BYTES: usize = 192;
 
 /// The most streams in a layer: they go to the index in one batch, and whoever reads it waits meanwhile.
@@ -67,6 +69,8 @@ pub(crate) struct Reach {
 #[derive(Debug, Default)]
 pub(crate) struct Layer {
     pub(crate) streams: Table<StreamId, LayerStream>,
+    /// The streams that were saved as a state, by the position of the last save.
+    pub(crate) saves: BTreeMap<u64, StreamId>,
     /// Positions, each the first of the group that begins at the spot.
     pub(crate) marks: Vec<(u64, Spot)>,
     pub(crate) types: Vec<EventType>,
@@ -169,6 +173,9 @@ impl Tail {
         let live = &mut self.live;
         match effect {
             Effect::Commit { stream, head, commit, types } => {
+                if head.state.is_some() {
+                    live.save(&stream, &head);
+                }
                 let known = live.stream(stream);
                 known.head = head;
                 known.commits.push(commit);
@@ -180,6 +187,7 @@ impl Tail {
                 self.deletions = true;
             }
             Effect::Erase { stream, head } => {
+                live.save(&stream, &head);
                 *live.stream(stream) = LayerStream { head, commits: Vec::new(), wiped: true };
                 self.deletions = true;
             }
@@ -266,6 +274,15 @@ impl Layer {
             self.bytes += ROW_BYTES + changed.name.len();
             // A copy: the name of a row must not keep the whole step.
             self.rows.insert(Bytes::copy_from_slice(&changed.name), row);
+        }
+    }
+
+    /// The stream is about to have this head: its state, if it keeps one, was saved there last.
+    fn save(&mut self, stream: &StreamId, head: &Head) {
+        let before = self.streams.get(stream).and_then(|known| self.saves.remove(&known.head.position));
+        if let Some(position) = head.save() {
+            self.bytes += if before.is_none() { SAVE_BYTES } else { 0 };
+            self.saves.insert(position, stream.clone());
         }
     }
 }

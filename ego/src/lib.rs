@@ -4,6 +4,7 @@
 // The macros write `::ego::…`, here too.
 extern crate self as ego;
 
+pub mod archive;
 pub mod clock;
 pub mod codec;
 pub mod consumer;
@@ -13,9 +14,11 @@ pub mod model;
 pub mod projection;
 pub mod publish;
 pub mod reactor;
+pub mod schema;
 pub mod store;
 pub mod subscription;
 pub mod testing;
+pub mod timer;
 
 mod macros;
 

@@ -2,7 +2,7 @@
 
 use crate::codec::CodecError;
 use crate::message::{CommandId, Expected, InvalidText, Name, Revision, StreamId};
-use crate::model::{DecodeError, Failure};
+use crate::model::{DecodeError, Failure, ScheduleError};
 use crate::store::{Refusal, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,6 +87,21 @@ pub enum CommandError<E> {
         #[source]
         source: Failure,
     },
+    /// The handler asked for a timer that cannot be.
+    #[error("the timer {key:?} cannot be scheduled")]
+    Unschedulable {
+        /// The timer's key.
+        key: String,
+        /// Why not.
+        #[source]
+        source: ScheduleError,
+    },
+    /// The timer whose command this is is not there any more: it had its effect, or was cancelled, replaced or discarded.
+    #[error("the timer {key:?} is not there any more")]
+    Unscheduled {
+        /// The timer's key.
+        key: String,
+    },
     /// The store did not take the commit.
     #[error(transparent)]
     Refused(Refusal),
@@ -163,9 +178,28 @@ pub enum RecoveryError {
         #[source]
         source: Failure,
     },
+    /// The first events were deleted, and the snapshot that was kept in their place cannot be read by this program: of another version
+    /// of the state, for example. It is left as it is.
+    #[error(
+        "the events before revision {first} were deleted, and the snapshot of revision {revision} that stands for them cannot be read: {reason}"
+    )]
+    SnapshotUnreadable {
+        /// The first event that is left.
+        first: Revision,
+        /// What the snapshot has seen.
+        revision: Revision,
+        /// Why it cannot be read.
+        reason: Arc<str>,
+    },
     /// The stream was erased.
     #[error("the stream was erased")]
     Erased,
+    /// The stream keeps a state where the program reads events, or the other way around: its kind became durable, or was.
+    #[error("the stream keeps {}", if *.state { "a state, but its kind is event-sourced" } else { "events, but its kind is durable" })]
+    Mixed {
+        /// Whether it keeps a state.
+        state: bool,
+    },
 }
 
 impl<E> CommandError<E> {
@@ -185,6 +219,8 @@ impl<E> CommandError<E> {
             Self::CommandIdReused { command_id, recorded } => CommandError::CommandIdReused { command_id, recorded },
             Self::Unloadable { stream, source } => CommandError::Unloadable { stream, source },
             Self::Projection { projection, source } => CommandError::Projection { projection, source },
+            Self::Unschedulable { key, source } => CommandError::Unschedulable { key, source },
+            Self::Unscheduled { key } => CommandError::Unscheduled { key },
             Self::Refused(refusal) => CommandError::Refused(refusal),
             Self::Store(error) => CommandError::Store(error),
             Self::Stopped => CommandError::Stopped,

@@ -5,11 +5,14 @@ use super::gate::Gate;
 use super::inline::{Inlines, Views};
 use super::limits::Limits;
 use super::registry::ToJson;
+use super::retention::Retention;
+use super::snapshot::Writer;
 use crate::clock::{Clock, IdSource};
 use crate::codec::AnyCodec;
 use crate::message::{Name, Position};
 use crate::model::{Aggregate, DecodeError, Services};
 use crate::store::{AnyStore, StoreError};
+use crate::timer::Alarm;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
@@ -27,6 +30,11 @@ pub(crate) struct Shared {
     pub(crate) runtime: Handle,
     pub(super) recoveries: Semaphore,
     pub(super) gate: Gate,
+    /// Who saves the snapshots of all kinds.
+    pub(super) snapshots: Arc<Writer>,
+    /// What is deleted behind a snapshot, by kind.
+    pub(super) retentions: BTreeMap<&'static str, Retention>,
+    pub(crate) alarm: Alarm,
     /// Set before anything is sent.
     pub(super) inlines: OnceLock<Inlines>,
     pub(crate) started: Instant,
