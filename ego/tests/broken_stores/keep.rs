@@ -5,7 +5,7 @@ use super::faults::Fault;
 use super::store::Broken;
 use async_trait::async_trait;
 use bytes::Bytes;
-use ego::message::{CommandId, Metadata, Position, Revision, StreamId};
+use ego::message::{CommandId, Metadata, Name, Position, Revision, StreamId};
 use ego::store::{
     Body, Capabilities, Commit, Committed, Direction, EventType, Filter, NewEvent, Page, RecordedEvent, Row, Snapshot, Step,
     Stepped, Store, StoreError, StoredState, StreamHead, Verdict,
@@ -186,6 +186,18 @@ impl Store for Broken {
     ) -> Result<Page<StreamHead, StreamId>, StoreError> {
         self.open_unless(Fault::ReadsAfterClose)?;
         self.list_broken(kind, after, limit).await
+    }
+    async fn list_erased(&self, after: Option<&StreamId>, limit: usize) -> Result<Page<StreamHead, StreamId>, StoreError> {
+        self.open_unless(Fault::ReadsAfterClose)?;
+        self.erased_broken(after, limit).await
+    }
+    async fn list_commands(&self, stream: &StreamId, from: u64, limit: usize) -> Result<Page<Committed, u64>, StoreError> {
+        self.open_unless(Fault::ReadsAfterClose)?;
+        self.commands_broken(stream, from, limit).await
+    }
+    async fn list_tables(&self) -> Result<Vec<Name>, StoreError> {
+        self.open_unless(Fault::ReadsAfterClose)?;
+        self.tables_broken().await
     }
     async fn event_types(&self) -> Result<Vec<EventType>, StoreError> {
         self.open_unless(Fault::ReadsAfterClose)?;
