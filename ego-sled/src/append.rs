@@ -14,7 +14,7 @@ use crate::row::RecordedStep;
 use crate::shared::Shared;
 use crate::tail::{Effect, Reach};
 use ego::message::{Expected, Position, Revision, StreamId};
-use ego::store::{Committed, Refusal, Stepped, StoreError, Verdict};
+use ego::store::{Committed, Refusal, Stepped, StoreError, Verdict, holds_up};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -308,7 +308,9 @@ impl Writer {
             return Ok(());
         }
         let needed = self.reader.position_of(&stream, asked)?.ok_or_else(|| self.reader.index.table().unreadable())?;
-        if let Some((consumer, checkpoint)) = self.checkpoints.iter().find(|(_, checkpoint)| **checkpoint < Some(needed)) {
+        let late =
+            |(consumer, checkpoint): &(&String, &Option<Position>)| **checkpoint < Some(needed) && holds_up(consumer, &stream);
+        if let Some((consumer, checkpoint)) = self.checkpoints.iter().find(late) {
             return Err(StoreError::HeldBack { consumer: consumer.clone(), checkpoint: *checkpoint, needed });
         }
         self.push(&Entry::Delete { stream: stream.clone(), revision: asked })?;

@@ -319,6 +319,16 @@ impl Store for SledStore {
         self.reading(move |reader| reader.load_state(&stream)).await
     }
 
+    async fn read_states(
+        &self,
+        after: Option<Position>,
+        kinds: &[Name],
+        limit: usize,
+    ) -> Result<Page<StoredState, Position>, StoreError> {
+        let kinds = kinds.to_vec();
+        self.reading(move |reader| reader.read_states(after, &kinds, limit)).await
+    }
+
     async fn save_checkpoint(&self, consumer: &str, position: Option<Position>) -> Result<(), StoreError> {
         let (consumer, position) = (consumer.to_owned(), Some(position.map_or(0, Position::get)));
         ask(&self.shared, 1, |answer| Task::Checkpoint { consumer, position, answer }).await

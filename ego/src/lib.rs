@@ -9,6 +9,7 @@ pub mod clock;
 pub mod codec;
 pub mod consumer;
 pub mod engine;
+pub mod layer;
 pub mod message;
 pub mod model;
 pub mod projection;
@@ -17,7 +18,10 @@ pub mod reactor;
 pub mod schema;
 pub mod store;
 pub mod subscription;
+pub mod telemetry;
+pub mod tenant;
 pub mod testing;
+pub mod timer;
 
 mod macros;
 

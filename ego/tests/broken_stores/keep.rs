@@ -272,6 +272,15 @@ impl Store for Broken {
         }
         self.inner.load_state(&self.name(stream)).await
     }
+    async fn read_states(
+        &self,
+        after: Option<Position>,
+        kinds: &[Name],
+        limit: usize,
+    ) -> Result<Page<StoredState, Position>, StoreError> {
+        self.open_unless(Fault::KeepsAfterClose)?;
+        self.read_states_broken(after, kinds, limit).await
+    }
     async fn save_checkpoint(&self, consumer: &str, position: Option<Position>) -> Result<(), StoreError> {
         self.open_unless(Fault::KeepsAfterClose)?;
         let consumer = self.consumer(consumer);
