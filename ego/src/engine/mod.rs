@@ -170,6 +170,16 @@ impl Engine {
         streams
     }
 
+    /// Sends the aggregate of an erased stream away: as soon as what is under way has heard that it is erased.
+    pub(crate) async fn forget_state(&self, stream: &StreamId) {
+        const AGAIN: std::time::Duration = std::time::Duration::from_millis(5);
+        let kind = self.inner.kinds.get(stream.kind());
+        let Some(place) = kind.and_then(|kind| self.inner.places.get(&kind.aggregate.aggregate.id())) else { return };
+        while !place.forget(stream.id()) && !self.inner.shared.gate.is_closed() {
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.inner.shared
     }

@@ -109,6 +109,9 @@ pub(super) trait AnyPlace: Any + Send + Sync {
     /// Sends away what has had no command since `unused_since`.
     fn sweep(&self, unused_since: u64);
 
+    /// Sends away the aggregate with this id, if nothing is under way. Whether it is gone.
+    fn forget(&self, id: &str) -> bool;
+
     /// How many aggregates are active.
     fn active(&self) -> usize;
 
@@ -138,6 +141,21 @@ impl<A: Aggregate> AnyPlace for Place<A> {
                 .collect();
             leaving.0.extend(ids.iter().filter_map(|id| shard.pop(id)));
             self.count.fetch_sub(leaving.0.len(), Ordering::Relaxed);
+        }
+    }
+
+    fn forget(&self, id: &str) -> bool {
+        // Before the lock, so that it is dropped behind it.
+        let mut leaving = Leaving(Vec::new());
+        let mut shard = self.shard(id).lock();
+        match shard.peek(id) {
+            None => true,
+            Some(cell) if cell.try_retire(None) => {
+                leaving.0.extend(shard.pop(id));
+                self.count.fetch_sub(1, Ordering::Relaxed);
+                true
+            }
+            Some(_) => false,
         }
     }
 

@@ -235,6 +235,8 @@ impl EngineBuilder {
         let stored = store.event_types().await.map_err(StartError::Store)?;
         let linked = Linked::collect();
         let mut problems = linked.problems(&self.services);
+        let unfinished = crate::maintenance::unfinished(&store).await.map_err(StartError::Store)?;
+        problems.extend(unfinished.map(|operation| StartProblem::Unfinished { operation }));
         problems.extend(linked.missing(&self.required));
         problems.extend(self.unkept.iter().map(|aggregate| StartProblem::NoSnapshots { aggregate }));
         problems.extend(linked.too_long(store.capabilities().reserved));
