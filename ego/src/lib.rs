@@ -13,6 +13,7 @@ pub mod model;
 pub mod projection;
 pub mod publish;
 pub mod reactor;
+pub mod saga;
 pub mod store;
 pub mod subscription;
 pub mod testing;

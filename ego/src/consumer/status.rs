@@ -15,6 +15,8 @@ pub enum ConsumerKind {
     Publisher,
     /// A reactor.
     Reactor,
+    /// A saga: what gives events to its instances. What sends their commands is another of this kind, named with `/commands` behind.
+    Saga,
 }
 
 impl fmt::Display for ConsumerKind {
@@ -23,6 +25,7 @@ impl fmt::Display for ConsumerKind {
             Self::Projection => "projection",
             Self::Publisher => "publisher",
             Self::Reactor => "reactor",
+            Self::Saga => "saga",
         })
     }
 }
@@ -110,6 +113,20 @@ pub struct Health {
     pub failed: Vec<Ailment>,
     /// Those that are trying again.
     pub retrying: Vec<Ailment>,
+    /// Instances of sagas that wait for somebody to look at them; of each saga 100 at most.
+    pub parked: Vec<Parked>,
+}
+
+/// An instance of a saga that is not going on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Parked {
+    /// The saga's name.
+    pub saga: &'static str,
+    /// The instance's id.
+    pub id: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// A consumer that does not go on.
@@ -128,6 +145,6 @@ impl Health {
     /// Whether nothing has stopped because of an error.
     #[must_use]
     pub fn is_ok(&self) -> bool {
-        self.failed.is_empty()
+        self.failed.is_empty() && self.parked.is_empty()
     }
 }

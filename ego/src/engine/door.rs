@@ -1,10 +1,10 @@
 //! The doors of an engine: who is inside, and nobody comes in any more once it stops.
 
-use super::Inner;
+use super::{Engine, Inner};
 use super::gate::{Gate, Inside};
 use crate::model::Services;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -21,6 +21,9 @@ pub(super) struct Door {
 #[derive(Clone)]
 pub(super) struct Doors(Arc<[Arc<Door>]>);
 
+/// All doors of an engine that somebody else keeps running.
+pub(super) struct WeakDoors(Weak<[Arc<Door>]>);
+
 /// Somebody inside.
 pub(super) struct Pass(Arc<Door>);
 
@@ -33,6 +36,10 @@ impl Doors {
             Arc::new(Door { inside: Inside::default(), services, inner: Arc::clone(inner) })
         });
         Self(doors.collect())
+    }
+
+    pub(super) fn downgrade(&self) -> WeakDoors {
+        WeakDoors(Arc::downgrade(&self.0))
     }
 
     /// The door of this thread.
@@ -54,6 +61,15 @@ impl Doors {
             0 => Ok(()),
             left => Err(left),
         }
+    }
+}
+
+impl WeakDoors {
+    /// The engine; `None` once nobody has it any more.
+    pub(super) fn engine(&self) -> Option<Engine> {
+        let doors = Doors(self.0.upgrade()?);
+        let inner = Arc::clone(&doors.0.first()?.inner);
+        Some(Engine { inner, doors })
     }
 }
 

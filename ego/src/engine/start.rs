@@ -14,10 +14,11 @@ use crate::clock::{Clock, IdSource, SystemClock, UuidSource};
 use crate::codec::{AnyCodec, Codec, Json};
 use crate::consumer::{Consumers, enter};
 use crate::message::Name;
-use crate::model::{Aggregate, Projection, Services};
+use crate::model::{Aggregate, Projection, Saga, Services};
 use crate::projection::{AnyProjection, OnNewVersion, ProjectionDescriptor, ProjectionOptions, ViewError};
 use crate::publish::{Publisher, PublisherOptions, Publishing};
 use crate::reactor::{Reacting, ReactorOptions, ReactorSources};
+use crate::saga::{SagaDescriptor, SagaOptions};
 use crate::store::{AnyStore, MemoryStore, Store, StoreError};
 use std::any::TypeId;
 use std::collections::{HashMap, HashSet};
@@ -44,6 +45,7 @@ pub struct EngineBuilder {
     projections: HashMap<TypeId, (&'static str, ProjectionOptions)>,
     publishers: Vec<Publishing>,
     reactors: Vec<Reacting>,
+    sagas: HashMap<TypeId, (&'static str, SagaOptions)>,
     node: Option<String>,
     source: String,
 }
@@ -73,6 +75,7 @@ impl Default for EngineBuilder {
             projections: HashMap::new(),
             publishers: Vec::new(),
             reactors: Vec::new(),
+            sagas: HashMap::new(),
             node: None,
             source: "/ego".to_owned(),
         }
@@ -161,6 +164,12 @@ impl EngineBuilder {
         self
     }
 
+    /// Says how a saga is run. Every saga that is linked in is run, with or without.
+    pub fn saga<S: Saga>(mut self, options: SagaOptions) -> Self {
+        self.sagas.insert(TypeId::of::<S>(), (std::any::type_name::<S>(), options));
+        self
+    }
+
     /// The name of this node among those that work on the same store, the same at each start: what an
     /// [observer](crate::model::Audience::Observer) keeps its checkpoint under.
     pub fn node(mut self, name: impl Into<String>) -> Self {
@@ -197,6 +206,8 @@ impl EngineBuilder {
         problems.extend(linked.publishing(&self.publishers, &self.source));
         let reactors = linked.reactors(self.reactors);
         problems.extend(linked.reacting(&reactors, self.node.as_deref(), &self.services));
+        let sagas = SagaDescriptor::linked(&self.sagas);
+        problems.extend(SagaDescriptor::problems(&sagas, &self.sagas, &self.services, |aggregate| linked.has(aggregate)));
         if !problems.is_empty() {
             return Err(StartError::Problems(problems));
         }
@@ -215,6 +226,7 @@ impl EngineBuilder {
             recoveries: Semaphore::new(limits.recoveries),
             gate: Gate::default(),
             inlines: OnceLock::new(),
+            doors: OnceLock::new(),
             started: Instant::now(),
             head_at_start,
             to_json: linked.aggregates.iter().map(|aggregate| (aggregate.kind, aggregate.to_json)).collect(),
@@ -231,19 +243,24 @@ impl EngineBuilder {
         let folded = projections.values().filter_map(|projection| Arc::clone(projection).consumer());
         let publishers = self.publishers.into_iter().map(|publishing| publishing.consumer(&shared));
         let reactors = reactors.into_iter().map(|reacting| reacting.consumer(&shared, self.node.as_deref()));
-        let consumers: Vec<_> = folded.chain(reactors).chain(publishers).collect();
+        let sagas = sagas.into_iter().flat_map(|saga| saga.consumers(&shared));
+        let consumers: Vec<_> = folded.chain(reactors).chain(sagas).chain(publishers).collect();
         enter(&consumers, &shared).await.map_err(StartError::Store)?;
         let inner = Arc::new(Inner {
             kinds: linked.kinds(),
             places,
             forgotten: Arc::new(Semaphore::new(shared.limits.forgotten)),
             failures: broadcast::Sender::new(Failures::KEPT),
-            consumers: Consumers::begin(&shared, consumers),
+            consumers: Consumers::of(consumers),
             projections,
             shared,
         });
         inner.passivate_in_the_background();
-        Ok(Engine { doors: Doors::of(&inner), inner })
+        let doors = Doors::of(&inner);
+        // The engine is being made, so nobody has set it.
+        let _ = inner.shared.doors.set(doors.downgrade());
+        inner.consumers.begin(&inner.shared);
+        Ok(Engine { doors, inner })
     }
 }
 

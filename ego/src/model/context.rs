@@ -58,4 +58,8 @@ impl Context {
     pub fn service<S: ?Sized + Send + Sync + 'static>(&self) -> Result<&S, MissingService> {
         self.services.get()
     }
+
+    pub(crate) fn services(&self) -> &Arc<Services> {
+        &self.services
+    }
 }

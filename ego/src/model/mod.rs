@@ -10,6 +10,7 @@ mod delivery;
 mod event;
 mod projection;
 mod reactor;
+mod saga;
 mod service;
 mod storable;
 
@@ -21,5 +22,8 @@ pub use delivery::{Delivery, Token};
 pub use event::{DecodeError, Event, EventSchema, Stored, Upcast, UpcastTo};
 pub use projection::{Failure, Fold, FoldOutput, IndexOutput, IndexValue, Indexable, IntoKeys, Keys, Mode, On, Projection};
 pub use reactor::{Audience, ReactOutput, Reactor, Reacts};
+pub use saga::{Continues, Rejected, Saga, SagaContext, SagaOutput, Starts};
 pub use service::{MissingService, Services};
 pub use storable::Storable;
+
+pub(crate) use saga::{Effects, End, Planned};

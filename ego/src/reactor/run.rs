@@ -1,7 +1,7 @@
 //! Running a reactor.
 
 use super::{Given, ReactorDescriptor, ReactorSource, ReactorSources};
-use crate::consumer::{Begin, Consumer, ConsumerKind, Control, Course, Follower, Handler, Policy, checkpoint_of};
+use crate::consumer::{Begin, Consumer, ConsumerKind, Control, Course, Follower, Handler, Policy, Way, checkpoint_of};
 use crate::engine::{Location, Shared};
 use crate::model::{Audience, DecodeError, Delivery, Failure, Stored};
 use crate::store::{Filter, RecordedEvent};
@@ -79,10 +79,12 @@ fn consumer<R: ReactorSources>(
     let filter = R::SOURCES.iter().fold(Filter::all(), |filter, source| filter.kind(source.kind));
     let batch = shared.limits.page;
     Arc::new(Follower {
-        control: Control::new(ConsumerKind::Reactor, R::NAME, Arc::clone(&shared.clock)),
-        course: Course { filter, begin: options.begin, checkpoint, policy: options.policy, batch },
+        way: Way {
+            control: Control::new(ConsumerKind::Reactor, R::NAME, Arc::clone(&shared.clock)),
+            course: Course { filter, begin: options.begin, checkpoint, policy: options.policy, batch },
+            shared: Arc::clone(shared),
+        },
         handler: Reaction(reactor),
-        shared: Arc::clone(shared),
     })
 }
 
