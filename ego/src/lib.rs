@@ -4,6 +4,7 @@
 // The macros write `::ego::…`, here too.
 extern crate self as ego;
 
+pub mod archive;
 pub mod clock;
 pub mod codec;
 pub mod consumer;
