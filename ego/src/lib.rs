@@ -23,7 +23,9 @@ mod macros;
 
 pub use engine::Engine;
 pub use jiff::Timestamp;
-pub use macros::{Aggregate, Command, Event, Registers, apply, handle, handlers, index, on, projection, reactor};
+pub use macros::{
+    Aggregate, Command, Event, Registers, apply, handle, handlers, index, on, projection, reactor, rejected, saga, start, timeout,
+};
 pub use model::{Aggregate, Command, Event};
 pub use testing::test;
 

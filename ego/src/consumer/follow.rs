@@ -69,10 +69,10 @@ pub(super) enum Halt {
 }
 
 /// What goes on along its way, until something keeps it from that.
-pub(super) trait Follows: Send + Sync + 'static {
+pub(super) trait Travels: Send + Sync + 'static {
     fn way(&self) -> &Way;
 
-    /// Follows from where it stands.
+    /// Travels from where it stands.
     fn go_on<'f>(&'f self, progress: &'f mut Progress) -> BoxFuture<'f, Result<Infallible, Halt>>;
 
     /// What cannot go on, although this does.
@@ -81,7 +81,7 @@ pub(super) trait Follows: Send + Sync + 'static {
     }
 }
 
-impl<F: Follows> Consumer for F {
+impl<F: Travels> Consumer for F {
     fn control(&self) -> &Arc<Control> {
         &self.way().control
     }
@@ -96,7 +96,7 @@ impl<F: Follows> Consumer for F {
     }
 
     fn parked(&self) -> Vec<Parked> {
-        Follows::parked(self)
+        Travels::parked(self)
     }
 
     fn follow(&self) -> BoxFuture<'_, Result<(), StoppedBy>> {
@@ -109,7 +109,7 @@ impl<F: Follows> Consumer for F {
     }
 }
 
-async fn run(who: &impl Follows) -> Halt {
+async fn run(who: &impl Travels) -> Halt {
     let way = who.way();
     let mut progress = match way.progress().await {
         Ok(progress) => progress,
@@ -129,7 +129,7 @@ async fn run(who: &impl Follows) -> Halt {
     halt
 }
 
-impl<H: Handler> Follows for Follower<H> {
+impl<H: Handler> Travels for Follower<H> {
     fn way(&self) -> &Way {
         &self.way
     }

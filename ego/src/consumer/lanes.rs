@@ -3,7 +3,7 @@
 //!
 //! I6, I12: the checkpoint stands before the first event that has something open. What is open when it ends is done again.
 
-use super::follow::{Follows, Halt, Way, with_causes};
+use super::follow::{Travels, Halt, Way, with_causes};
 use super::progress::Progress;
 use super::status::{Parked, State};
 use crate::engine::Shared;
@@ -64,7 +64,7 @@ const PAGE: usize = 256;
 /// How long the checkpoint may stay behind while there is always something open.
 const PAUSE: Duration = Duration::from_millis(100);
 
-impl<W: Work> Follows for Lanes<W> {
+impl<W: Work> Travels for Lanes<W> {
     fn way(&self) -> &Way {
         &self.way
     }

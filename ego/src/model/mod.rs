@@ -26,4 +26,4 @@ pub use saga::{Continues, Rejected, Saga, SagaContext, SagaOutput, Starts};
 pub use service::{MissingService, Services};
 pub use storable::Storable;
 
-pub(crate) use saga::{Effects, End, Planned};
+pub(crate) use saga::End;

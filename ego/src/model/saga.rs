@@ -1,6 +1,9 @@
 //! Sagas: what follows events of several aggregates, remembers how far it is, and sends commands.
 
-use super::{Aggregate, Command, Delivery, Failure, HandledBy, IntoKeys, Keys, Rejection, Services, Storable};
+use super::{
+    Aggregate, Command, DecodeError, Delivery, Failure, HandledBy, IntoKeys, Keys, Rejection, Services, Storable, Stored,
+};
+use crate::codec::AnyCodec;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::fmt;
@@ -27,13 +30,15 @@ pub trait Saga: Storable + Default + Send + Sync + 'static {
     /// The version of the state's shape, 1 or more.
     const VERSION: u32 = 1;
 
-    /// A state that was recorded in another version.
+    /// The state that was recorded in this version, in its newest shape (I7).
     ///
     /// # Errors
-    /// [`Failure`] when it cannot be read: the input that needs it is tried again, and then the instance is parked.
-    fn upcast(version: u32, _state: Value) -> Result<Self, Failure> {
-        let reads = Self::VERSION;
-        Err(Failure::new(format_args!("the state has version {version}, the program reads version {reads} and none before")))
+    /// [`DecodeError`]: the input that needs the state is tried again, and then the instance is parked.
+    fn read(stored: Stored<'_>, codec: &AnyCodec) -> Result<Self, DecodeError> {
+        if stored.version != Self::VERSION {
+            return Err(DecodeError::unknown(stored));
+        }
+        codec.decode(stored.payload).map_err(|error| DecodeError::content(stored, error))
     }
 
     /// A command of this instance was refused: what `#[rejected]` implements.

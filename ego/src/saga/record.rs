@@ -3,7 +3,9 @@
 use super::event::{InputRef, SagaEvent};
 use super::input::Input;
 use super::status::SagaStatus;
-use crate::model::{Failure, Saga, Token};
+use crate::codec::AnyCodec;
+use crate::consumer::with_causes;
+use crate::model::{Failure, Saga, Stored, Token};
 use serde_json::Value;
 use std::collections::VecDeque;
 
@@ -55,9 +57,12 @@ impl Record {
     pub(super) fn state<S: Saga>(&self) -> Result<S, Failure> {
         match &self.state {
             None => Ok(S::default()),
-            Some((version, state)) if *version == S::VERSION => serde_json::from_value(state.clone())
-                .map_err(|error| Failure::new(format_args!("the state cannot be read: {error}"))),
-            Some((version, state)) => S::upcast(*version, state.clone()),
+            Some((version, state)) => {
+                let json = AnyCodec::default();
+                let payload = json.encode(state).map_err(Failure::new)?;
+                let read = S::read(Stored { name: S::NAME, version: *version, payload: &payload }, &json);
+                read.map_err(|error| Failure::new(format_args!("the state cannot be read: {}", with_causes(&error))))
+            }
         }
     }
 }
