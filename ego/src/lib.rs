@@ -32,7 +32,7 @@ pub use testing::test;
 /// What a domain and its program need: `use ego::prelude::*`.
 pub mod prelude {
     pub use crate::engine::{CommandError, Dispatch, Engine, Receipt};
-    pub use crate::model::{Aggregate, Command, Context, Decision, Delivery, Event, Fold, emit};
+    pub use crate::model::{Aggregate, Command, Context, Decision, Delivery, Event, Fold, Rejected, SagaContext, emit};
     pub use ego_derive::{Aggregate, Command, Event};
 }
 
