@@ -6,6 +6,7 @@ pub(crate) const APPLY: &str = "apply";
 pub(crate) const AUDIENCE: &str = "audience";
 pub(crate) const COMMAND: &str = "command";
 pub(crate) const CRATE: &str = "crate";
+pub(crate) const DURABLE: &str = "durable";
 pub(crate) const EGO: &str = "ego";
 pub(crate) const EVENT: &str = "event";
 pub(crate) const HANDLE: &str = "handle";
@@ -22,11 +23,11 @@ pub(crate) const UPCAST: &str = "upcast";
 pub(crate) const VERSION: &str = "version";
 
 // The options that each attribute takes, in the order in which messages list them.
-pub(crate) const AGGREGATE_OPTIONS: &[&str] = &[NAME, EVENT];
+pub(crate) const AGGREGATE_OPTIONS: &[&str] = &[NAME, EVENT, DURABLE, VERSION, UPCAST];
 pub(crate) const COMMAND_OPTIONS: &[&str] = &[NAME];
 pub(crate) const EVENT_OPTIONS: &[&str] = &[NAME, VERSION, UPCAST, ALIAS];
 pub(crate) const EGO_OPTIONS: &[&str] = &[CRATE];
-pub(crate) const HANDLERS_OPTIONS: &[&str] = &[CRATE, REGISTER];
+pub(crate) const HANDLERS_OPTIONS: &[&str] = &[CRATE, REGISTER, DURABLE];
 pub(crate) const PROJECTION_OPTIONS: &[&str] = &[NAME, VERSION, MODE, CRATE];
 pub(crate) const REACTOR_OPTIONS: &[&str] = &[NAME, AUDIENCE, CRATE];
 pub(crate) const SAGA_OPTIONS: &[&str] = &[NAME, VERSION, UPCAST, CRATE];

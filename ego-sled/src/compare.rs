@@ -62,7 +62,15 @@ pub(crate) fn compare(copy: &IndexCopy, log: &Log, model: &Model, tell: &mut dyn
         tell(&format!("{NOT_WHOLE}; it is rebuilt when the store is opened"));
     }
     let mut compare = Compare { index: &copy.index, log, model, tell };
-    let parts = [Compare::streams, Compare::checkpoints, Compare::types, Compare::rows, Compare::marks, Compare::snapshots];
+    let parts = [
+        Compare::streams,
+        Compare::saves,
+        Compare::checkpoints,
+        Compare::types,
+        Compare::rows,
+        Compare::marks,
+        Compare::snapshots,
+    ];
     for part in parts {
         if let Err(error) = part(&mut compare) {
             (compare.tell)(&line(&error));
@@ -170,6 +178,24 @@ impl Compare<'_> {
         }
     }
 
+    /// As rows: nothing can be said where the log is not known as a whole.
+    fn saves(&mut self) -> Result<(), StoreError> {
+        if self.model.gaps {
+            return Ok(());
+        }
+        let mut found = BTreeMap::new();
+        self.each(b"s", |_, key, stream: (String, String)| {
+            found.insert(key::position_of(key).unwrap_or_default().to_string().into_bytes(), stream);
+        })?;
+        let all = self.model.streams.iter();
+        let known = all.filter_map(|(stream, (head, _))| {
+            let stream = (stream.kind().to_owned(), stream.id().to_owned());
+            Some((head.save()?.to_string().into_bytes(), stream))
+        });
+        self.differences("the state saved at", &found, &known.collect());
+        Ok(())
+    }
+
     fn checkpoints(&mut self) -> Result<(), StoreError> {
         let mut found = BTreeMap::new();
         self.each(b"k", |_, key, position: u64| {
@@ -229,7 +255,7 @@ impl Compare<'_> {
 
     fn marks(&mut self) -> Result<(), StoreError> {
         self.each(b"p", |this, key, spot: Spot| {
-            let position = key.get(1..).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes);
+            let position = key::position_of(key).unwrap_or_default();
             let known = this.model.spots.get(&position);
             if known == Some(&spot) || known.is_none() && this.model.gaps {
                 return;
@@ -327,7 +353,7 @@ mod tests {
     #[tokio::test]
     async fn everything_that_the_index_may_be_wrong_about_is_told() {
         type Wrong = (&'static str, fn(&Engine));
-        let wrong: [Wrong; 18] = [
+        let wrong: [Wrong; 20] = [
             ("it lacks the row \"\\u{1}there\"", |index| {
                 index.index.apply(vec![(of_row("here"), None)]).unwrap();
             }),
@@ -360,6 +386,12 @@ mod tests {
             }),
             ("the head of account/s is", |index| {
                 changed(index, &key::stream(&stream("s")), |entry: &mut StreamEntry| entry.head.state = None);
+            }),
+            ("it lacks the state saved at \"6\"", |index| {
+                index.index.apply(vec![(key::save(6), None)]).unwrap();
+            }),
+            ("it knows the state saved at \"5\"", |index| {
+                index.index.apply(vec![(key::save(5), Some(encode(&("account", "s")).unwrap()))]).unwrap();
             }),
             ("it lacks account/a, which is in the log, first in", |index| {
                 index.index.apply(vec![(key::stream(&stream("a")), None)]).unwrap();

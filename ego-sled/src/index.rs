@@ -145,7 +145,13 @@ impl Index {
     }
 
     fn apply_stream(&self, batch: &mut Batch<'_>, stream: &StreamId, layered: &LayerStream) -> Result<(), StoreError> {
-        let mut recent = self.stream(stream)?.map_or_else(Vec::new, |entry| entry.recent);
+        let StreamEntry { head: before, mut recent } = self.stream(stream)?.unwrap_or_default();
+        if before.save() != layered.head.save() {
+            before.save().map_or(Ok(()), |position| batch.remove(key::save(position)))?;
+            if let Some(position) = layered.head.save() {
+                batch.set(key::save(position), encode(&(stream.kind(), stream.id()))?)?;
+            }
+        }
         if layered.wiped {
             recent.clear();
             let prefix = key::chunks(stream);

@@ -16,7 +16,7 @@ use crate::shared::Shared;
 use crate::verify::{self, Verification};
 use async_trait::async_trait;
 use bytes::Bytes;
-use ego::message::{CommandId, Position, Revision, StreamId};
+use ego::message::{CommandId, Name, Position, Revision, StreamId};
 use ego::store::{
     Capabilities, Commit, Committed, Direction, EventType, Filter, Page, RecordedEvent, Row, Snapshot, Step, Stepped, Store,
     StoreError, StoredState, StreamHead, Verdict,
@@ -303,6 +303,16 @@ impl Store for SledStore {
     async fn load_state(&self, stream: &StreamId) -> Result<Option<StoredState>, StoreError> {
         let stream = stream.clone();
         self.reading(move |reader| reader.load_state(&stream)).await
+    }
+
+    async fn read_states(
+        &self,
+        after: Option<Position>,
+        kinds: &[Name],
+        limit: usize,
+    ) -> Result<Page<StoredState, Position>, StoreError> {
+        let kinds = kinds.to_vec();
+        self.reading(move |reader| reader.read_states(after, &kinds, limit)).await
     }
 
     async fn save_checkpoint(&self, consumer: &str, position: Option<Position>) -> Result<(), StoreError> {

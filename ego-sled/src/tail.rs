@@ -45,6 +45,8 @@ pub(crate) struct Reach {
 #[derive(Debug, Default)]
 pub(crate) struct Layer {
     pub(crate) streams: Table<StreamId, LayerStream>,
+    /// The streams that were saved as a state, by the position of the last save.
+    pub(crate) saves: BTreeMap<u64, StreamId>,
     /// Positions, each the first of the group that begins at the spot.
     pub(crate) marks: Vec<(u64, Spot)>,
     pub(crate) types: Vec<EventType>,
@@ -144,6 +146,9 @@ impl Tail {
         let live = &mut self.live;
         match effect {
             Effect::Commit { stream, head, commit, types } => {
+                if head.state.is_some() {
+                    live.save(&stream, &head);
+                }
                 let known = live.streams.entry(stream).or_default();
                 known.head = head;
                 known.commits.push(commit);
@@ -154,6 +159,7 @@ impl Tail {
                 self.deletions = true;
             }
             Effect::Erase { stream, head } => {
+                live.save(&stream, &head);
                 live.streams.insert(stream, LayerStream { head, commits: Vec::new(), wiped: true });
                 self.deletions = true;
             }
@@ -217,5 +223,17 @@ impl Tail {
     /// How much waits for the indexer.
     pub(crate) fn weight(&self) -> usize {
         self.live.weight + self.frozen.as_ref().map_or(0, |frozen| frozen.weight)
+    }
+}
+
+impl Layer {
+    /// The stream is about to have this head: its state, if it keeps one, was saved there last.
+    fn save(&mut self, stream: &StreamId, head: &Head) {
+        if let Some(known) = self.streams.get(stream) {
+            self.saves.remove(&known.head.position);
+        }
+        if let Some(position) = head.save() {
+            self.saves.insert(position, stream.clone());
+        }
     }
 }

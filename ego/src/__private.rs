@@ -10,7 +10,9 @@ pub use crate::saga::{Instance, SagaDescriptor, SagaSource, SagaSources, SagaVie
 pub use bytes::Bytes;
 pub use inventory;
 
-use crate::model::{AppliedAs, Command, Context, DecodeError, Delivery, EventSchema, Handles, Services, Stored, Upcast, UpcastTo};
+use crate::model::{
+    AppliedAs, Command, Context, DecodeError, Delivery, Durable, EventSchema, Handles, Services, Stored, Upcast, UpcastTo,
+};
 use serde::de::DeserializeOwned;
 
 /// The entry of the variant at this place.
@@ -207,6 +209,12 @@ pub const fn handlers<A: Handles<C>, C>(commands: &'static [CommandDescriptor]) 
 pub trait InstanceOf<B> {
     /// The commands of the block.
     const DESCRIPTOR: HandlersDescriptor;
+}
+
+/// The copy of a state that a handler changes.
+#[must_use]
+pub fn copy<A: Durable>(state: &A) -> A {
+    state.clone()
 }
 
 /// Folds an event through appliers of this form.

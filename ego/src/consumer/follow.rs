@@ -10,8 +10,8 @@ use super::progress::{Begin, Progress};
 use super::status::{Parked, State};
 use crate::engine::{Shared, panic_message};
 use crate::model::{DecodeError, Failure};
-use crate::store::{Filter, RecordedEvent, StoreError};
-use crate::subscription::{Tail, Tailed};
+use crate::store::{RecordedEvent, StoreError};
+use crate::subscription::{Follows, Tail, Tailed};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::convert::Infallible;
@@ -36,7 +36,7 @@ pub(crate) trait Handler: Send + Sync + 'static {
 
 /// What is followed, and how.
 pub(crate) struct Course {
-    pub(crate) filter: Filter,
+    pub(crate) follows: Follows,
     pub(crate) begin: Begin,
     /// The name that a checkpoint is kept under, if one is.
     pub(crate) checkpoint: Option<String>,
@@ -72,7 +72,7 @@ pub(super) enum Halt {
 pub(super) trait Travels: Send + Sync + 'static {
     fn way(&self) -> &Way;
 
-    /// Travels from where it stands.
+    /// Follows from where it stands.
     fn go_on<'f>(&'f self, progress: &'f mut Progress) -> BoxFuture<'f, Result<Infallible, Halt>>;
 
     /// What cannot go on, although this does.
@@ -86,8 +86,8 @@ impl<F: Travels> Consumer for F {
         &self.way().control
     }
 
-    fn filter(&self) -> Filter {
-        self.way().course.filter.clone()
+    fn follows(&self) -> Follows {
+        self.way().course.follows.clone()
     }
 
     fn entry(&self) -> Option<(&str, Begin)> {
@@ -195,7 +195,7 @@ impl Way {
 
 impl<H: Handler> Follower<H> {
     async fn follow_on(&self, progress: &mut Progress) -> Result<Infallible, Halt> {
-        let mut tail = Tail::new(Arc::clone(&self.way.shared), self.way.course.filter.clone(), progress.reached());
+        let mut tail = Tail::new(Arc::clone(&self.way.shared), self.way.course.follows.clone(), progress.reached());
         self.way.control.reached(progress.reached(), 0);
         let mut attempts = 0;
         loop {

@@ -102,7 +102,7 @@ impl<'l, W: Work> Following<'l, W> {
     fn of(lanes: &'l Lanes<W>, after: Option<Position>) -> Self {
         let way = &lanes.way;
         Self {
-            tail: Some(Tail::new(Arc::clone(&way.shared), way.course.filter.clone(), after)),
+            tail: Some(Tail::new(Arc::clone(&way.shared), way.course.follows.clone(), after)),
             lanes,
             queues: HashMap::new(),
             ready: VecDeque::new(),

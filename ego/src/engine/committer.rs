@@ -170,6 +170,11 @@ impl Committer {
 pub(super) struct Wake(Option<Run>);
 
 impl Wake {
+    /// Of two pushes to one lane at most one has to let it run.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self(self.0.or(other.0))
+    }
+
     pub(super) fn run(self) {
         if let Some(run) = self.0 {
             drive(&Arc::clone(&run.committer).runtime, run.run());

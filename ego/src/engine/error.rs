@@ -164,9 +164,28 @@ pub enum RecoveryError {
         #[source]
         source: Failure,
     },
+    /// The first events were deleted, and the snapshot that was kept in their place cannot be read by this program: of another version
+    /// of the state, for example. It is left as it is.
+    #[error(
+        "the events before revision {first} were deleted, and the snapshot of revision {revision} that stands for them cannot be read: {reason}"
+    )]
+    SnapshotUnreadable {
+        /// The first event that is left.
+        first: Revision,
+        /// What the snapshot has seen.
+        revision: Revision,
+        /// Why it cannot be read.
+        reason: Arc<str>,
+    },
     /// The stream was erased.
     #[error("the stream was erased")]
     Erased,
+    /// The stream keeps a state where the program reads events, or the other way around: its kind became durable, or was.
+    #[error("the stream keeps {}", if *.state { "a state, but its kind is event-sourced" } else { "events, but its kind is durable" })]
+    Mixed {
+        /// Whether it keeps a state.
+        state: bool,
+    },
 }
 
 impl<E> CommandError<E> {

@@ -1,6 +1,6 @@
 //! What is linked into the program, and everything that is wrong with it: against itself, the services and the store.
 
-use super::registry::{AggregateDescriptor, CommandDescriptor, HandlersDescriptor, Location};
+use super::registry::{AggregateDescriptor, CommandDescriptor, HandlersDescriptor, Location, TypeRef};
 use crate::consumer::ConsumerKind;
 use crate::message::{InvalidText, StreamId};
 use crate::model::Services;
@@ -36,9 +36,19 @@ impl Linked {
         self.blocks.iter().filter(move |block| block.aggregate.id() == id).flat_map(|block| block.commands)
     }
 
-    /// Whether the aggregate is linked in.
-    pub(super) fn has(&self, aggregate: TypeId) -> bool {
-        self.aggregates.iter().any(|one| one.aggregate.id() == aggregate)
+    /// Whether this kind is that of a durable aggregate.
+    pub(super) fn is_durable(&self, kind: &str) -> bool {
+        self.aggregates.iter().any(|one| one.kind == kind && one.durable)
+    }
+
+    /// Why nobody can follow the events of an aggregate.
+    pub(super) fn not_a_source(&self, reader: Party, aggregate: TypeRef) -> Option<StartProblem> {
+        let (found, aggregate) = (self.aggregates.iter().find(|one| one.aggregate.id() == aggregate.id()), aggregate.name());
+        match found {
+            None => Some(StartProblem::UnknownSource { reader, aggregate }),
+            Some(found) if found.durable => Some(StartProblem::DurableSource { reader, aggregate }),
+            Some(_) => None,
+        }
     }
 
     pub(super) fn kinds(&self) -> BTreeMap<&'static str, Kind> {
@@ -219,6 +229,14 @@ pub enum StartProblem {
         /// The type's path.
         aggregate: &'static str,
     },
+    /// Events of a kind are to be deleted, and nothing is kept in their place.
+    #[error(
+        "events of `{aggregate}` are to be deleted behind its snapshots, and it has none: add `snapshot(…)` to `#[aggregate(…)]`"
+    )]
+    NoSnapshots {
+        /// The aggregate's type.
+        aggregate: &'static str,
+    },
     /// A consumer has no name, or one that it cannot have.
     #[error("a {kind} is named {name:?}: a name is not empty, has no `@` in it, and belongs to one {kind}")]
     ConsumerName {
@@ -291,6 +309,16 @@ pub enum StartProblem {
         /// The aggregate's type.
         aggregate: &'static str,
     },
+    /// A projection or a reactor follows a durable aggregate, which has no events.
+    #[error(
+        "{reader} follows `{aggregate}`, which is durable and has no events: follow its states, with `engine.subscribe().states()` or a publisher"
+    )]
+    DurableSource {
+        /// Who follows it.
+        reader: Party,
+        /// The aggregate's type.
+        aggregate: &'static str,
+    },
     /// Options were given for a projection that is not linked in.
     #[error(
         "options were given for `{projection}`, which is no projection of this program: add `#[ego::projection(name = \"…\")]`, or link its crate"
@@ -334,6 +362,19 @@ pub enum StartProblem {
         name: String,
         /// The kind that it follows.
         follows: String,
+    },
+    /// A publisher of states follows an event-sourced kind, or one of events a durable kind.
+    #[error(
+        "the publisher {name:?} follows {follows:?}, which {}",
+        if *.states { "has no states: leave `PublisherOptions::states()` out" } else { "is durable and has no events: use `PublisherOptions::states()`" }
+    )]
+    FollowsOther {
+        /// The publisher's name.
+        name: String,
+        /// The kind that it follows.
+        follows: String,
+        /// Whether it is one of states.
+        states: bool,
     },
     /// What was given as the source of published events is no URI reference.
     #[error(

@@ -24,8 +24,10 @@ mod place;
 mod read;
 mod recover;
 mod registry;
+mod retention;
 mod send;
 mod shared;
+mod snapshot;
 mod start;
 mod stop;
 mod straight;
@@ -40,9 +42,11 @@ pub use forget::{Failure, Failures, ForgetError};
 pub(crate) use inline::{AnyInline, Inline, InlineView};
 pub use limits::Limits;
 pub use linked::{Party, StartProblem};
+pub(crate) use read::keeps_events;
 pub use read::{History, Loaded, ReadError, Recorded, RecordedJson};
 pub(crate) use registry::ToJson;
 pub use registry::{AggregateDescriptor, CommandDescriptor, HandlersDescriptor, Location, TypeRef};
+pub use retention::{DeleteError, Deletion, HeldBack, Retention, SnapshotError};
 pub use send::{AnyRejection, Dispatch, IntoRevision, Receipt, Sending};
 pub(crate) use shared::{Codecs, Shared};
 pub use start::{EngineBuilder, StartError};
@@ -184,6 +188,11 @@ impl Engine {
     pub(crate) fn knows<A: Aggregate>(&self) -> Result<(), UnknownTarget> {
         let known = self.inner.places.contains_key(&TypeId::of::<A>());
         if known { Ok(()) } else { Err(UnknownTarget::Aggregate { aggregate: std::any::type_name::<A>() }) }
+    }
+
+    /// The kind, if it is that of a durable aggregate.
+    pub(crate) fn durable_kind(&self, kind: &str) -> Option<&'static str> {
+        self.inner.kinds.get(kind).filter(|found| found.aggregate.durable).map(|found| found.aggregate.kind)
     }
 
     /// The store that the engine keeps everything in.

@@ -70,6 +70,8 @@ pub struct AggregateDescriptor {
     pub(super) kind: &'static str,
     pub(super) aggregate: TypeRef,
     pub(super) events: &'static [EventSchema],
+    /// Whether a state is kept instead of events.
+    pub(super) durable: bool,
     pub(super) location: Location,
     pub(super) place: MakePlace,
     pub(super) to_json: ToJson,
@@ -89,6 +91,7 @@ impl AggregateDescriptor {
             kind: A::KIND,
             aggregate: TypeRef::of::<A>(),
             events: A::Event::SCHEMAS,
+            durable: A::STATE.is_some(),
             location,
             place: |shared| Arc::new(Place::<A>::new(shared)),
             to_json: to_json::<A::Event>,

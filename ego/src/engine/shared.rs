@@ -7,6 +7,8 @@ use super::gate::Gate;
 use super::inline::{Inlines, Views};
 use super::limits::Limits;
 use super::registry::ToJson;
+use super::retention::Retention;
+use super::snapshot::Writer;
 use crate::clock::{Clock, IdSource};
 use crate::codec::AnyCodec;
 use crate::message::{Name, Position};
@@ -29,6 +31,10 @@ pub(crate) struct Shared {
     pub(crate) runtime: Handle,
     pub(super) recoveries: Semaphore,
     pub(super) gate: Gate,
+    /// Who saves the snapshots of all kinds.
+    pub(super) snapshots: Arc<Writer>,
+    /// What is deleted behind a snapshot, by kind.
+    pub(super) retentions: BTreeMap<&'static str, Retention>,
     /// Set before anything is sent.
     pub(super) inlines: OnceLock<Inlines>,
     /// Set before any consumer begins.

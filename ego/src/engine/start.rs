@@ -8,7 +8,9 @@ use super::limits::Limits;
 use super::linked::{Linked, StartProblem};
 use super::place::AnyPlace;
 use super::registry::Location;
+use super::retention::Retention;
 use super::shared::{Codecs, Shared};
+use super::snapshot::Writer;
 use super::{Engine, Inner, committer::Committer};
 use crate::clock::{Clock, IdSource, SystemClock, UuidSource};
 use crate::codec::{AnyCodec, Codec, Json};
@@ -21,7 +23,7 @@ use crate::reactor::{Reacting, ReactorOptions, ReactorSources};
 use crate::saga::{SagaDescriptor, SagaOptions};
 use crate::store::{AnyStore, MemoryStore, Store, StoreError};
 use std::any::TypeId;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
@@ -46,6 +48,10 @@ pub struct EngineBuilder {
     publishers: Vec<Publishing>,
     reactors: Vec<Reacting>,
     sagas: HashMap<TypeId, (&'static str, SagaOptions)>,
+    /// By kind.
+    retentions: BTreeMap<&'static str, Retention>,
+    /// Those of them that keep no snapshots.
+    unkept: Vec<&'static str>,
     node: Option<String>,
     source: String,
 }
@@ -76,6 +82,8 @@ impl Default for EngineBuilder {
             publishers: Vec::new(),
             reactors: Vec::new(),
             sagas: HashMap::new(),
+            retentions: BTreeMap::new(),
+            unkept: Vec::new(),
             node: None,
             source: "/ego".to_owned(),
         }
@@ -170,6 +178,16 @@ impl EngineBuilder {
         self
     }
 
+    /// Deletes events of each aggregate of this kind when a snapshot of it was saved, as [`Engine::delete_events`] does. The kind has to be
+    /// registered, and to have snapshots.
+    pub fn retention<A: Aggregate>(mut self, keep: impl Into<Retention>) -> Self {
+        if A::SNAPSHOTS.is_none() {
+            self.unkept.push(std::any::type_name::<A>());
+        }
+        self.retentions.insert(A::KIND, keep.into());
+        self.require::<A>()
+    }
+
     /// The name of this node among those that work on the same store, the same at each start: what an
     /// [observer](crate::model::Audience::Observer) keeps its checkpoint under.
     pub fn node(mut self, name: impl Into<String>) -> Self {
@@ -197,8 +215,11 @@ impl EngineBuilder {
         let linked = Linked::collect();
         let mut problems = linked.problems(&self.services);
         problems.extend(linked.missing(&self.required));
+        problems.extend(self.unkept.iter().map(|aggregate| StartProblem::NoSnapshots { aggregate }));
         let projections = ProjectionDescriptor::linked();
-        problems.extend(ProjectionDescriptor::problems(&projections, &self.services, |aggregate| linked.has(aggregate)));
+        problems.extend(ProjectionDescriptor::problems(&projections, &self.services, |reader, aggregate| {
+            linked.not_a_source(reader, aggregate)
+        }));
         let unknown = |id: &TypeId| !projections.iter().any(|one| one.projection.id() == *id);
         let unknown = self.projections.iter().filter(|(id, _)| unknown(id));
         problems.extend(unknown.map(|(_, (projection, _))| StartProblem::UnknownProjection { projection }));
@@ -207,7 +228,9 @@ impl EngineBuilder {
         let reactors = linked.reactors(self.reactors);
         problems.extend(linked.reacting(&reactors, self.node.as_deref(), &self.services));
         let sagas = SagaDescriptor::linked(&self.sagas);
-        problems.extend(SagaDescriptor::problems(&sagas, &self.sagas, &self.services, |aggregate| linked.has(aggregate)));
+        problems.extend(SagaDescriptor::problems(&sagas, &self.sagas, &self.services, |reader, aggregate| {
+            linked.not_a_source(reader, aggregate)
+        }));
         if !problems.is_empty() {
             return Err(StartError::Problems(problems));
         }
@@ -216,6 +239,7 @@ impl EngineBuilder {
         read.push(AnyCodec::new(Json));
         let head_at_start = store.head().await.map_err(StartError::Store)?;
         let shared = Arc::new(Shared {
+            snapshots: Writer::new(store.clone(), runtime.clone(), limits.snapshot_bytes),
             committer: Committer::new(store.clone(), runtime.clone(), limits.commit_bytes, limits.batch),
             store,
             services: Arc::new(self.services),
@@ -225,6 +249,7 @@ impl EngineBuilder {
             runtime,
             recoveries: Semaphore::new(limits.recoveries),
             gate: Gate::default(),
+            retentions: self.retentions,
             inlines: OnceLock::new(),
             doors: OnceLock::new(),
             started: Instant::now(),

@@ -7,11 +7,13 @@ mod command;
 mod context;
 mod decision;
 mod delivery;
+mod durable;
 mod event;
 mod projection;
 mod reactor;
 mod saga;
 mod service;
+mod snapshots;
 mod storable;
 
 pub use aggregate::{Aggregate, AppliedAs, Appliers, Apply, ByPayload, Form, PartOf, Whole};
@@ -19,11 +21,14 @@ pub use command::{Command, HandledBy, Handles};
 pub use context::Context;
 pub use decision::{Decision, HandlerResult, Outcome, Rejection, Reply, emit};
 pub use delivery::{Delivery, Token};
+pub use durable::{AsState, Changed, Durable, Returned, Saved};
 pub use event::{DecodeError, Event, EventSchema, Stored, Upcast, UpcastTo};
 pub use projection::{Failure, Fold, FoldOutput, IndexOutput, IndexValue, Indexable, IntoKeys, Keys, Mode, On, Projection};
 pub use reactor::{Audience, ReactOutput, Reactor, Reacts};
 pub use saga::{Continues, Rejected, Saga, SagaContext, SagaOutput, Starts};
 pub use service::{MissingService, Services};
+pub use snapshots::{KeptState, Snapshots};
 pub use storable::Storable;
 
+pub(crate) use durable::fold;
 pub(crate) use saga::End;

@@ -9,11 +9,12 @@ use super::projected::Projected;
 use super::source::Sources;
 use super::sweep::Sweep;
 use super::table::Generation;
-use super::track::{Halt, Track, filter, read};
+use super::track::{Halt, Track, follows, read};
 use crate::consumer::{Consumer, Control, State, StoppedBy, Wanted, with_causes};
 use crate::message::{Name, Position};
 use crate::model::Failure;
-use crate::store::{Filter, RowChange, StoreError};
+use crate::store::{RowChange, StoreError};
+use crate::subscription::Follows;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::convert::Infallible;
@@ -30,8 +31,8 @@ impl<P: Sources> Consumer for Folder<P> {
         &self.0.control
     }
 
-    fn filter(&self) -> Filter {
-        filter::<P>()
+    fn follows(&self) -> Follows {
+        follows::<P>()
     }
 
     fn follow(&self) -> BoxFuture<'_, Result<(), StoppedBy>> {

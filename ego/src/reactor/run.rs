@@ -5,7 +5,7 @@ use crate::consumer::{Begin, Consumer, ConsumerKind, Control, Course, Follower, 
 use crate::engine::{Location, Shared};
 use crate::model::{Audience, DecodeError, Delivery, Failure, Stored};
 use crate::store::{Filter, RecordedEvent};
-use crate::subscription::delivery;
+use crate::subscription::{Follows, delivery};
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 
@@ -76,12 +76,12 @@ fn consumer<R: ReactorSources>(
         Audience::Observer => Some(format!("{name}@{}", node.unwrap_or_default())),
         Audience::Ephemeral => None,
     };
-    let filter = R::SOURCES.iter().fold(Filter::all(), |filter, source| filter.kind(source.kind));
+    let follows = Follows::Events(R::SOURCES.iter().fold(Filter::all(), |filter, source| filter.kind(source.kind)));
     let batch = shared.limits.page;
     Arc::new(Follower {
         way: Way {
             control: Control::new(ConsumerKind::Reactor, R::NAME, Arc::clone(&shared.clock)),
-            course: Course { filter, begin: options.begin, checkpoint, policy: options.policy, batch },
+            course: Course { follows, begin: options.begin, checkpoint, policy: options.policy, batch },
             shared: Arc::clone(shared),
         },
         handler: Reaction(reactor),

@@ -85,7 +85,7 @@ impl SagaDescriptor {
         all: &[Running],
         given: &Given,
         services: &Services,
-        registered: impl Fn(TypeId) -> bool,
+        not_a_source: impl Fn(Party, TypeRef) -> Option<StartProblem>,
     ) -> Vec<StartProblem> {
         let mut problems = Vec::new();
         for (index, Running { descriptor: one, options }) in all.iter().enumerate() {
@@ -96,11 +96,7 @@ impl SagaDescriptor {
             let sources = (one.sources)();
             let own = one.own_problem(&sources, *options).map(|reason| StartProblem::InvalidSaga { saga: saga.clone(), reason });
             problems.extend(own);
-            for source in &sources {
-                if !registered(source.aggregate.id()) {
-                    problems.push(StartProblem::UnknownSource { reader: saga.clone(), aggregate: source.aggregate.name() });
-                }
-            }
+            problems.extend(sources.iter().filter_map(|source| not_a_source(saga.clone(), source.aggregate)));
             let wanted = sources.iter().flat_map(|source| source.services.iter().map(|service| (service, source.location)));
             let wanted = wanted.chain(one.services.iter().map(|service| (service, one.location)));
             for (service, location) in wanted.filter(|(service, _)| !services.contains(service.id())) {

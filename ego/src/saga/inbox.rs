@@ -12,7 +12,7 @@ use crate::engine::Shared;
 use crate::message::MetadataDraft;
 use crate::model::{DecodeError, Stored};
 use crate::store::{Filter, RecordedEvent};
-use crate::subscription::delivery;
+use crate::subscription::{Follows, delivery};
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ impl<S: SagaSources> Inbox<S> {
         let checkpoint = Some(checkpoint_of(ConsumerKind::Saga, S::NAME));
         let SagaOptions { begin, policy, workers, .. } = options;
         let control = Control::new(ConsumerKind::Saga, S::NAME, Arc::clone(&shared.clock));
-        let course = Course { filter, begin, checkpoint, policy, batch: shared.limits.page };
+        let course = Course { follows: Follows::Events(filter), begin, checkpoint, policy, batch: shared.limits.page };
         Arc::new(Lanes {
             work: Self(Teller::new(shared, &control, policy)),
             way: Way { shared: Arc::clone(shared), control, course },

@@ -16,6 +16,7 @@ use crate::engine::{AnyRejection, CommandError, Shared};
 use crate::message::{CommandId, Metadata, MetadataDraft, Position, StreamId};
 use crate::model::{DecodeError, Event, Rejected, Stored};
 use crate::store::{Filter, RecordedEvent, StoreError};
+use crate::subscription::Follows;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +56,7 @@ impl<S: SagaSources> Outbox<S> {
         let SagaOptions { policy, timeout, workers, .. } = options;
         let control = Control::new(ConsumerKind::Saga, name, Arc::clone(&shared.clock));
         let filter = Filter::all().kind(S::KIND);
-        let course = Course { filter, begin: Begin::Start, checkpoint, policy, batch: shared.limits.page };
+        let course = Course { follows: Follows::Events(filter), begin: Begin::Start, checkpoint, policy, batch: shared.limits.page };
         Arc::new(Lanes {
             work: Self { teller: Teller::new(shared, &control, policy), timeout, parked: ParkedOnes::default() },
             way: Way { shared: Arc::clone(shared), control, course },

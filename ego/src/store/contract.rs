@@ -4,7 +4,7 @@ use super::{
     Commit, Committed, Direction, EventType, Filter, Page, RecordedEvent, Row, Snapshot, Step, Stepped, StoreError, StoredState,
     StreamHead, Verdict,
 };
-use crate::message::{CommandId, Position, Revision, StreamId};
+use crate::message::{CommandId, Name, Position, Revision, StreamId};
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -113,6 +113,17 @@ pub trait Store: Send + Sync + 'static {
 
     /// The state that a durable aggregate was last saved with, by a commit of [`Body::State`](super::Body::State).
     async fn load_state(&self, stream: &StreamId) -> Result<Option<StoredState>, StoreError>;
+
+    /// The states that were last saved behind position `after` (exclusive; `None` is the start), of these kinds or of all when none is
+    /// named: one for each stream, in the order of their positions (I3). What is saved again while somebody reads page by page comes
+    /// again, behind what was read, and never an older state after a newer one. Erased streams are left out. [`Page::next`] is the
+    /// `after` of the next page, as that of [`read_log`](Store::read_log) is.
+    async fn read_states(
+        &self,
+        after: Option<Position>,
+        kinds: &[Name],
+        limit: usize,
+    ) -> Result<Page<StoredState, Position>, StoreError>;
 
     /// Records durably that the named consumer has finished everything up to `position`; `None` sends it back to the start.
     ///
