@@ -27,6 +27,7 @@ pub use macros::{
     Aggregate, Command, Event, Registers, apply, handle, handlers, index, on, projection, reactor, rejected, saga, start, timeout,
 };
 pub use model::{Aggregate, Command, Event};
+pub use saga::test as test_saga;
 pub use testing::test;
 
 /// What a domain and its program need: `use ego::prelude::*`.

@@ -5,7 +5,7 @@
 
 use super::input::{Happened, Input};
 use super::options::SagaOptions;
-use super::source::{Found, SagaSource, SagaSources};
+use super::source::{SagaSources, given};
 use super::teller::{Address, Teller};
 use crate::consumer::{Consumer, ConsumerKind, Control, Course, Lanes, Undone, Way, Work, checkpoint_of};
 use crate::engine::Shared;
@@ -14,7 +14,6 @@ use crate::model::{DecodeError, Stored};
 use crate::store::{Filter, RecordedEvent};
 use crate::subscription::{Follows, delivery};
 use futures_util::future::BoxFuture;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(super) struct Inbox<S>(Teller<S>);
@@ -45,19 +44,7 @@ impl<S: SagaSources> Work for Inbox<S> {
     fn read(&self, shared: &Shared, event: &RecordedEvent, jobs: &mut Vec<(String, Given)>) -> Result<(), DecodeError> {
         let stored = Stored { name: &event.name, version: event.version, payload: &event.payload };
         let (codec, delivery) = (shared.codecs.named(&event.codec)?, delivery(shared, event));
-        // One that starts an instance and continues it is given once: the instance knows which of the two it is.
-        let mut given: BTreeMap<(u32, String), Happened> = BTreeMap::new();
-        let of_kind = |source: &&SagaSource<S>| source.kind == event.stream.kind();
-        for source in S::SOURCES.iter().filter(of_kind) {
-            for Found { event, keys } in (source.read)(stored, codec, &delivery)? {
-                for key in keys {
-                    let given = given.entry((event.token.ordinal(), key)).or_insert_with(|| event.clone());
-                    given.starts |= source.starts;
-                    given.continues |= !source.starts;
-                }
-            }
-        }
-        jobs.extend(given.into_iter().map(|((_, instance), event)| (instance.clone(), Given { instance, event })));
+        jobs.extend(given::<S>(stored, codec, &delivery)?.map(|(instance, event)| (instance.clone(), Given { instance, event })));
         Ok(())
     }
 

@@ -173,7 +173,7 @@ impl<S: SagaSources> Handles<Abandon> for Instance<S> {
 }
 
 impl<S: SagaSources> Instance<S> {
-    async fn take(&self, input: Input, context: &Context) -> Result<SagaEvent, SagaRefusal> {
+    pub(super) async fn take(&self, input: Input, context: &Context) -> Result<SagaEvent, SagaRefusal> {
         if let Some(waits) = self.wait(&input, context)? {
             return Ok(waits);
         }

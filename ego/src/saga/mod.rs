@@ -22,6 +22,7 @@ mod record;
 mod source;
 mod status;
 mod teller;
+mod test;
 mod timeouts;
 mod view;
 
@@ -34,4 +35,5 @@ pub use instance::{Instance, SagaRefusal};
 pub use options::SagaOptions;
 pub use source::{SagaSource, SagaSources};
 pub use status::{SagaStatus, Status};
+pub use test::{Given, Then, test};
 pub use view::SagaView;

@@ -7,6 +7,7 @@ use crate::model::{
     Aggregate, Continues, DecodeError, Delivery, Event, Failure, Keys, Saga, SagaContext, Starts, Stored,
 };
 use futures_util::future::BoxFuture;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -27,14 +28,14 @@ pub struct SagaSource<S: 'static> {
     pub(super) location: Location,
     /// Whether its events start instances; otherwise they continue them.
     pub(super) starts: bool,
-    pub(super) read: Read,
+    read: Read,
     pub(super) call: Call<S>,
 }
 
 /// What a recorded event means today, and whose it is.
-pub(super) struct Found {
-    pub(super) event: Happened,
-    pub(super) keys: Keys,
+struct Found {
+    event: Happened,
+    keys: Keys,
 }
 
 type Read = fn(Stored<'_>, &AnyCodec, &Delivery) -> Result<Vec<Found>, DecodeError>;
@@ -98,6 +99,26 @@ impl<S> fmt::Debug for SagaSource<S> {
 /// The instance whose command led to the event: everything that follows from a command carries the entry that the saga gave it.
 fn origin(kind: &str, delivery: &Delivery) -> Keys {
     delivery.metadata().entries.get(kind).cloned().into_iter().collect()
+}
+
+/// To which instances the event is given, in order.
+pub(super) fn given<S: SagaSources>(
+    stored: Stored<'_>,
+    codec: &AnyCodec,
+    delivery: &Delivery,
+) -> Result<impl Iterator<Item = (String, Happened)> + use<S>, DecodeError> {
+    // One that starts an instance and continues it is given once: the instance knows which of the two it is.
+    let mut given: BTreeMap<(u32, String), Happened> = BTreeMap::new();
+    for source in S::SOURCES.iter().filter(|source| source.kind == delivery.stream().kind()) {
+        for Found { event, keys } in (source.read)(stored, codec, delivery)? {
+            for key in keys {
+                let given = given.entry((event.token.ordinal(), key)).or_insert_with(|| event.clone());
+                given.starts |= source.starts;
+                given.continues |= !source.starts;
+            }
+        }
+    }
+    Ok(given.into_iter().map(|((_, instance), event)| (instance, event)))
 }
 
 /// Written again as JSON in its newest shape: an instance may keep it until a later version of the program.
