@@ -15,9 +15,11 @@ pub mod projection;
 pub mod publish;
 pub mod reactor;
 pub mod saga;
+pub mod schema;
 pub mod store;
 pub mod subscription;
 pub mod testing;
+pub mod timer;
 
 mod macros;
 

@@ -3,7 +3,7 @@
 use super::order::RECORDED_REPLY;
 use crate::codec::CodecError;
 use crate::message::{CommandId, Expected, InvalidText, Name, Revision, StreamId};
-use crate::model::{DecodeError, Failure};
+use crate::model::{DecodeError, Failure, ScheduleError};
 use crate::store::{Refusal, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,6 +87,21 @@ pub enum CommandError<E> {
         /// Why not.
         #[source]
         source: Failure,
+    },
+    /// The handler asked for a timer that cannot be.
+    #[error("the timer {key:?} cannot be scheduled")]
+    Unschedulable {
+        /// The timer's key.
+        key: String,
+        /// Why not.
+        #[source]
+        source: ScheduleError,
+    },
+    /// The timer whose command this is is not there any more: it had its effect, or was cancelled, replaced or discarded.
+    #[error("the timer {key:?} is not there any more")]
+    Unscheduled {
+        /// The timer's key.
+        key: String,
     },
     /// The store did not take the commit.
     #[error(transparent)]
@@ -205,6 +220,8 @@ impl<E> CommandError<E> {
             Self::CommandIdReused { command_id, recorded } => CommandError::CommandIdReused { command_id, recorded },
             Self::Unloadable { stream, source } => CommandError::Unloadable { stream, source },
             Self::Projection { projection, source } => CommandError::Projection { projection, source },
+            Self::Unschedulable { key, source } => CommandError::Unschedulable { key, source },
+            Self::Unscheduled { key } => CommandError::Unscheduled { key },
             Self::Refused(refusal) => CommandError::Refused(refusal),
             Self::Store(error) => CommandError::Store(error),
             Self::Stopped => CommandError::Stopped,

@@ -165,6 +165,9 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
             return self.rest.answer(Err(error));
         }
         let turn = *self.rest.turn.get_or_insert_with(|| seat.next_turn());
+        if let Err(error) = self.rest.order.is_due(cell, seat).await {
+            return self.rest.answer(Err(error));
+        }
         if self.rest.order.own_id {
             if seat.lineage.awaits(self.rest.order.id()) {
                 seat.lineage.settle().await;
@@ -249,7 +252,7 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
             let services = Arc::clone(&cell.shared.services);
             let context = Context::new(cell.stream.clone(), core.revision, Arc::clone(&rest.order.metadata), services);
             match rest.run_handler(command, &core.state, &context).await {
-                Ok(output) => rest.order.judge::<A, C>(cell, core, output, events),
+                Ok(output) => rest.order.judge::<A, C>(cell, core, output, context.into_effects(), events),
                 Err(error) => {
                     if matches!(error, CommandError::Panicked { .. }) {
                         seat.core = None;
@@ -259,6 +262,12 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
             }
         };
         match decided {
+            Decided::Nothing(Err(CommandError::Rejected(rejection))) if rest.order.firing.is_some() => {
+                match rest.order.keep_refusal(cell, seat, rejection).await {
+                    Ok(error) => rest.answer(Err(error)),
+                    Err(error) => rest.again(cell, copy, error),
+                }
+            }
             Decided::Unwritable(error) => {
                 events.clear();
                 seat.unfold();

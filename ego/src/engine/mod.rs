@@ -9,6 +9,7 @@ mod committer;
 mod door;
 mod drive;
 mod error;
+mod fire;
 mod followers;
 mod forget;
 mod gate;

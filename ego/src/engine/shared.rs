@@ -14,6 +14,7 @@ use crate::codec::AnyCodec;
 use crate::message::{Name, Position};
 use crate::model::{Aggregate, DecodeError, Services};
 use crate::store::{AnyStore, StoreError};
+use crate::timer::Alarm;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     pub(super) snapshots: Arc<Writer>,
     /// What is deleted behind a snapshot, by kind.
     pub(super) retentions: BTreeMap<&'static str, Retention>,
+    pub(crate) alarm: Alarm,
     /// Set before anything is sent.
     pub(super) inlines: OnceLock<Inlines>,
     /// Set before any consumer begins.

@@ -22,6 +22,7 @@ use crate::publish::{Publisher, PublisherOptions, Publishing};
 use crate::reactor::{Reacting, ReactorOptions, ReactorSources};
 use crate::saga::{SagaDescriptor, SagaOptions};
 use crate::store::{AnyStore, MemoryStore, Store, StoreError};
+use crate::timer::Alarm;
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -250,6 +251,7 @@ impl EngineBuilder {
             recoveries: Semaphore::new(limits.recoveries),
             gate: Gate::default(),
             retentions: self.retentions,
+            alarm: Alarm::default(),
             inlines: OnceLock::new(),
             doors: OnceLock::new(),
             started: Instant::now(),

@@ -61,10 +61,10 @@ fn may_decide<A: Aggregate>(cell: &Cell<A>, seat: &Seat<A>, order: &Order) -> bo
     let may_be_repeated = || seat.lineage.awaits(order.id()) || !cell.shared.store.is_new_command(&cell.stream, order.id());
     seat.core.as_ref().is_some_and(|core| order.fits(core.revision))
         && !seat.lineage.is_broken()
-        && !(order.own_id && may_be_repeated())
+        && !(order.own_id && (order.firing.is_some() || may_be_repeated()))
 }
 
-fn decide<A: Aggregate, C: HandledBy<A>>(cell: &Arc<Cell<A>>, seat: &mut Seat<A>, command: C, order: Order) -> Step<A, C> {
+fn decide<A: Aggregate, C: HandledBy<A>>(cell: &Arc<Cell<A>>, seat: &mut Seat<A>, command: C, mut order: Order) -> Step<A, C> {
     if !may_decide(cell, seat, &order) {
         return Step::Long(command, order);
     }
@@ -80,7 +80,7 @@ fn decide<A: Aggregate, C: HandledBy<A>>(cell: &Arc<Cell<A>>, seat: &mut Seat<A>
         }
     };
     let settled = lineage.is_settled() && !lineage.is_broken();
-    let what = match order.judge::<A, C>(cell, core, output, events) {
+    let what = match order.judge::<A, C>(cell, core, output, context.into_effects(), events) {
         Decided::Unwritable(error) => {
             events.clear();
             seat.unfold();
