@@ -17,6 +17,8 @@ pub enum ConsumerKind {
     Reactor,
     /// A saga: what gives events to its instances. What sends their commands is another of this kind, named with `/commands` behind.
     Saga,
+    /// Whatever fires [timers](crate::timer): seen in an [`Ailment`] only.
+    Timers,
 }
 
 impl fmt::Display for ConsumerKind {
@@ -26,6 +28,7 @@ impl fmt::Display for ConsumerKind {
             Self::Publisher => "publisher",
             Self::Reactor => "reactor",
             Self::Saga => "saga",
+            Self::Timers => "timers",
         })
     }
 }
@@ -109,7 +112,7 @@ pub struct LastError {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Health {
-    /// Those that stopped because of an error, with what failed.
+    /// Those that stopped because of an error, with what failed; and commands of timers that nothing in the program takes.
     pub failed: Vec<Ailment>,
     /// Those that are trying again.
     pub retrying: Vec<Ailment>,

@@ -1,11 +1,11 @@
 //! The doors of an engine: who is inside, and nobody comes in any more once it stops.
 
-use super::{Engine, Inner};
+use super::Inner;
 use super::gate::{Gate, Inside};
 use crate::model::Services;
 use std::fmt;
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// Where commands come in. There are several, so that threads do not wait for each other's cache lines: all that every command
@@ -21,7 +21,8 @@ pub(super) struct Door {
 #[derive(Clone)]
 pub(super) struct Doors(Arc<[Arc<Door>]>);
 
-/// All doors of an engine that somebody else keeps running.
+/// The doors of an engine that may be gone.
+#[derive(Clone)]
 pub(super) struct WeakDoors(Weak<[Arc<Door>]>);
 
 /// Somebody inside.
@@ -65,11 +66,8 @@ impl Doors {
 }
 
 impl WeakDoors {
-    /// The engine; `None` once nobody has it any more.
-    pub(super) fn engine(&self) -> Option<Engine> {
-        let doors = Doors(self.0.upgrade()?);
-        let inner = Arc::clone(&doors.0.first()?.inner);
-        Some(Engine { inner, doors })
+    pub(super) fn upgrade(&self) -> Option<Doors> {
+        self.0.upgrade().map(Doors)
     }
 }
 

@@ -39,6 +39,7 @@ mod turns;
 
 pub(crate) use error::panic_message;
 pub use error::{CommandError, RecoveryError, UnknownTarget};
+pub(crate) use fire::{Unaltered, WeakEngine};
 pub use forget::{Failure, Failures, ForgetError};
 pub(crate) use inline::{AnyInline, Inline, InlineView};
 pub use limits::Limits;
@@ -58,6 +59,7 @@ use crate::message::StreamId;
 use crate::model::Aggregate;
 use crate::projection::{AnyProjection, Projected, Sources};
 use crate::store::AnyStore;
+use crate::timer::Timers;
 use door::Doors;
 use futures_util::future::BoxFuture;
 use linked::Kind;
@@ -95,6 +97,7 @@ struct Inner {
     failures: broadcast::Sender<Failure>,
     consumers: Consumers,
     projections: HashMap<TypeId, Arc<dyn AnyProjection>>,
+    timers: Timers,
 }
 
 impl fmt::Debug for Engine {
@@ -169,6 +172,10 @@ impl Engine {
 
     pub(crate) fn every_consumer(&self) -> &Consumers {
         &self.inner.consumers
+    }
+
+    pub(crate) fn every_timer(&self) -> &Timers {
+        &self.inner.timers
     }
 
     pub(crate) fn every_projection(&self) -> impl Iterator<Item = &Arc<dyn AnyProjection>> {

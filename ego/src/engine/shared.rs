@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::committer::Committer;
-use super::door::WeakDoors;
+use super::fire::WeakEngine;
 use super::gate::Gate;
 use super::inline::{Inlines, Views};
 use super::limits::Limits;
@@ -28,7 +28,7 @@ pub(crate) struct Shared {
     pub(crate) services: Arc<Services>,
     pub(crate) codecs: Codecs,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(super) ids: Arc<dyn IdSource>,
+    pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) runtime: Handle,
     pub(super) recoveries: Semaphore,
     pub(super) gate: Gate,
@@ -40,7 +40,7 @@ pub(crate) struct Shared {
     /// Set before anything is sent.
     pub(super) inlines: OnceLock<Inlines>,
     /// Set before any consumer begins.
-    pub(super) doors: OnceLock<WeakDoors>,
+    pub(super) weak: OnceLock<WeakEngine>,
     pub(crate) started: Instant,
     /// Where the log ended then.
     pub(crate) head_at_start: Option<Position>,
@@ -53,7 +53,7 @@ pub(crate) struct Shared {
 impl Shared {
     /// The engine, for those who work for it and must not keep it running; `None` once nobody has it any more.
     pub(crate) fn engine(&self) -> Option<Engine> {
-        self.doors.get()?.engine()
+        self.weak.get()?.upgrade()
     }
 
     /// The inline views of an aggregate that nothing has happened to.

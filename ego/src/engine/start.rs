@@ -22,7 +22,7 @@ use crate::publish::{Publisher, PublisherOptions, Publishing};
 use crate::reactor::{Reacting, ReactorOptions, ReactorSources};
 use crate::saga::{SagaDescriptor, SagaOptions};
 use crate::store::{AnyStore, MemoryStore, Store, StoreError};
-use crate::timer::Alarm;
+use crate::timer::{Alarm, Timers};
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -253,7 +253,7 @@ impl EngineBuilder {
             retentions: self.retentions,
             alarm: Alarm::default(),
             inlines: OnceLock::new(),
-            doors: OnceLock::new(),
+            weak: OnceLock::new(),
             started: Instant::now(),
             head_at_start,
             to_json: linked.aggregates.iter().map(|aggregate| (aggregate.kind, aggregate.to_json)).collect(),
@@ -280,14 +280,16 @@ impl EngineBuilder {
             failures: broadcast::Sender::new(Failures::KEPT),
             consumers: Consumers::of(consumers),
             projections,
+            timers: Timers::default(),
             shared,
         });
         inner.passivate_in_the_background();
-        let doors = Doors::of(&inner);
+        let engine = Engine { doors: Doors::of(&inner), inner };
         // The engine is being made, so nobody has set it.
-        let _ = inner.shared.doors.set(doors.downgrade());
-        inner.consumers.begin(&inner.shared);
-        Ok(Engine { doors, inner })
+        let _ = engine.shared().weak.set(engine.downgrade());
+        engine.inner.consumers.begin(engine.shared());
+        engine.every_timer().begin(&engine);
+        Ok(engine)
     }
 }
 

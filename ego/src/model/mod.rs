@@ -28,7 +28,6 @@ pub use event::{DecodeError, Event, EventSchema, Stored, Upcast, UpcastTo};
 pub use projection::{Failure, Fold, FoldOutput, IndexOutput, IndexValue, Indexable, IntoKeys, Keys, Mode, On, Projection};
 pub use reactor::{Audience, ReactOutput, Reactor, Reacts};
 pub use saga::{Continues, Rejected, Saga, SagaContext, SagaOutput, Starts};
-pub(crate) use schedule::Tick;
 pub use schedule::{Cron, Missed, ScheduleError, When};
 pub use service::{MissingService, Services};
 pub use snapshots::{KeptState, Snapshots};
