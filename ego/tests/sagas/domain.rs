@@ -68,6 +68,8 @@ pub struct House {
     opened: Notify,
     /// How often each was entered.
     entered: Mutex<HashMap<String, u32>>,
+    /// Of the saga `picky`.
+    mood: Mutex<&'static str>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -89,6 +91,16 @@ impl House {
     }
     pub fn entered(&self, account: &str) -> u32 {
         self.entered.lock().unwrap().get(account).copied().unwrap_or(0)
+    }
+    pub fn be(&self, mood: &'static str) {
+        *self.mood.lock().unwrap() = mood;
+    }
+    pub fn mood(&self) -> &'static str {
+        *self.mood.lock().unwrap()
+    }
+    pub async fn waits(&self, door: &str) {
+        // One that is closed refuses nobody here.
+        let _ = self.enters(door).await;
     }
     async fn enters(&self, account: &str) -> Result<(), AccountError> {
         *self.entered.lock().unwrap().entry(account.to_owned()).or_default() += 1;

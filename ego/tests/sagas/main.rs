@@ -4,6 +4,13 @@
 #![allow(unreachable_pub, reason = "a domain is public where it stands")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by failing")]
 
+mod crashes;
 mod domain;
+mod dying;
+mod given;
+mod methods;
 mod running;
+mod silence;
+mod starting;
 mod support;
+mod task;

@@ -1,6 +1,8 @@
 //! Engines for the tests, and how they wait.
 
 use crate::domain::*;
+use crate::task::Picky;
+use ego::clock::{Clock, SystemClock};
 use ego::consumer::{Backoff, Policy};
 use ego::prelude::*;
 use ego::saga::{SagaOptions, SagaStatus};
@@ -17,15 +19,24 @@ pub fn quick() -> SagaOptions {
 }
 
 pub async fn start(store: impl Store, house: &Arc<House>, options: SagaOptions) -> Engine {
-    Engine::builder().store(store).service::<House>(Arc::clone(house)).saga::<Transfer>(options).start().await.unwrap()
+    start_at(store, house, options, SystemClock).await
+}
+
+pub async fn start_at(store: impl Store, house: &Arc<House>, options: SagaOptions, clock: impl Clock) -> Engine {
+    let builder = Engine::builder().store(store).service::<House>(Arc::clone(house)).clock(clock);
+    builder.saga::<Transfer>(options).saga::<Picky>(options).start().await.unwrap()
 }
 
 /// With money in two accounts.
 pub async fn bank(store: impl Store, house: &Arc<House>, options: SagaOptions) -> Engine {
     let engine = start(store, house, options).await;
+    open(&engine).await;
+    engine
+}
+
+pub async fn open(engine: &Engine) {
     engine.send::<Account>("a", Deposit { amount: 1000 }).command_id("open").await.unwrap();
     engine.send::<Account>("b", Deposit { amount: 500 }).command_id("open").await.unwrap();
-    engine
 }
 
 pub async fn ask(engine: &Engine, id: &str, amount: u64) {
