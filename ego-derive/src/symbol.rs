@@ -13,16 +13,22 @@ pub(crate) const INDEX: &str = "index";
 pub(crate) const KEY: &str = "key";
 pub(crate) const MODE: &str = "mode";
 pub(crate) const NAME: &str = "name";
+pub(crate) const NONE: &str = "none";
 pub(crate) const ON: &str = "on";
+pub(crate) const PERSONAL: &str = "personal";
+pub(crate) const REDACTED: &str = "redacted";
 pub(crate) const REGISTER: &str = "register";
+pub(crate) const SUBJECT: &str = "subject";
 pub(crate) const UPCAST: &str = "upcast";
 pub(crate) const VERSION: &str = "version";
 
 // The options that each attribute takes, in the order in which messages list them.
 pub(crate) const AGGREGATE_OPTIONS: &[&str] = &[NAME, EVENT];
 pub(crate) const COMMAND_OPTIONS: &[&str] = &[NAME];
-pub(crate) const EVENT_OPTIONS: &[&str] = &[NAME, VERSION, UPCAST, ALIAS];
+pub(crate) const EVENT_OPTIONS: &[&str] = &[NAME, VERSION, UPCAST, ALIAS, SUBJECT];
 pub(crate) const EGO_OPTIONS: &[&str] = &[CRATE];
 pub(crate) const HANDLERS_OPTIONS: &[&str] = &[CRATE, REGISTER];
+pub(crate) const PERSONAL_FIELD_OPTIONS: &[&str] = &[REDACTED];
+pub(crate) const PERSONAL_OPTIONS: &[&str] = &[SUBJECT, NONE];
 pub(crate) const PROJECTION_OPTIONS: &[&str] = &[NAME, VERSION, MODE, CRATE];
 pub(crate) const REACTOR_OPTIONS: &[&str] = &[NAME, AUDIENCE, CRATE];

@@ -10,6 +10,7 @@ pub mod consumer;
 pub mod engine;
 pub mod message;
 pub mod model;
+pub mod privacy;
 pub mod projection;
 pub mod publish;
 pub mod reactor;
@@ -21,8 +22,8 @@ mod macros;
 
 pub use engine::Engine;
 pub use jiff::Timestamp;
-pub use macros::{Aggregate, Command, Event, Registers, apply, handle, handlers, index, on, projection, reactor};
-pub use model::{Aggregate, Command, Event};
+pub use macros::{Aggregate, Command, Event, Personal, Registers, apply, handle, handlers, index, on, projection, reactor};
+pub use model::{Aggregate, Command, Event, Personal};
 pub use testing::test;
 
 /// What a domain and its program need: `use ego::prelude::*`.

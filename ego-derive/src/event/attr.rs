@@ -2,13 +2,14 @@
 
 use crate::ctxt::Ctxt;
 use crate::options::{self, Once};
-use crate::symbol::{ALIAS, EVENT, EVENT_OPTIONS, NAME, UPCAST, VERSION};
+use crate::personal;
+use crate::symbol::{ALIAS, EVENT, EVENT_OPTIONS, NAME, SUBJECT, UPCAST, VERSION};
 use proc_macro2::{Span, TokenStream};
 use syn::meta::ParseNestedMeta;
 use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, ExprPath, LitStr, Meta, Path, Token, parenthesized};
+use syn::{Attribute, ExprPath, Ident, LitStr, Meta, Path, Token, parenthesized};
 
 /// `#[event(…)]` on one variant.
 #[derive(Default)]
@@ -16,6 +17,8 @@ pub(super) struct VariantAttrs {
     pub(super) name: Option<LitStr>,
     pub(super) aliases: Vec<LitStr>,
     pub(super) version: Option<(u32, Span)>,
+    /// The field with whose personal data it holds.
+    pub(super) subject: Option<Ident>,
     pub(super) upcasters: Option<Vec<Upcaster>>,
     /// Whether an `upcast` was refused already.
     pub(super) unreadable_upcasters: bool,
@@ -32,7 +35,8 @@ pub(super) struct Upcaster {
 
 impl VariantAttrs {
     pub(super) fn read(cx: &Ctxt, attrs: &[Attribute]) -> Self {
-        let (mut name, mut version, mut upcasters) = (Once::default(), Once::default(), Once::default());
+        let (mut name, mut version, mut upcasters, mut subject) =
+            (Once::default(), Once::default(), Once::default(), Once::default());
         let (mut aliases, mut unreadable_upcasters) = (Vec::new(), false);
         for attr in attrs.iter().filter(|attr| attr.path().is_ident(EVENT)) {
             options::on_item(cx, attr, EVENT_OPTIONS, |key, meta| match key {
@@ -45,6 +49,7 @@ impl VariantAttrs {
                     const SHAPE: &str = "version = 2";
                     version.set(meta, key, options::number(options::value(meta, SHAPE)?, SHAPE)?)
                 }
+                SUBJECT => subject.set(meta, key, personal::subject(meta)?),
                 _ => {
                     let steps = steps(meta).inspect_err(|_| unreadable_upcasters = true)?;
                     upcasters.set(meta, UPCAST, steps)
@@ -55,11 +60,22 @@ impl VariantAttrs {
             name: name.get(),
             aliases,
             version: version.get(),
+            subject: subject.get(),
             upcasters: upcasters.get(),
             unreadable_upcasters,
             serde: serde(attrs, SERDE_ON_VARIANT),
         }
     }
+}
+
+/// `#[event(subject = owner_id)]` on the enum: for all its events. `None` when the attribute says anything else.
+pub(super) fn subject_of_all(attr: &Attribute) -> Option<Ident> {
+    let mut subject = None;
+    let parsed = attr.parse_nested_meta(|meta| match meta.path.is_ident(SUBJECT) {
+        true => personal::subject(&meta).map(|ident| subject = Some(ident)),
+        false => Err(meta.error("")),
+    });
+    parsed.ok().and(subject)
 }
 
 /// `(1 => f, 2 => g)`.

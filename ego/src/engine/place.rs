@@ -5,6 +5,8 @@ use super::error::panic_message;
 use super::shared::Shared;
 use crate::message::{InvalidText, Name, StreamId};
 use crate::model::Aggregate;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use hashbrown::DefaultHashBuilder;
 use lru::LruCache;
 use parking_lot::Mutex;
@@ -103,6 +105,9 @@ pub(super) trait AnyPlace: Any + Send + Sync {
     /// Sends away what has had no command since `unused_since`.
     fn sweep(&self, unused_since: u64);
 
+    /// Makes those of the wanted streams that are in memory be loaded anew; to be awaited.
+    fn reload(&self, wanted: &dyn Fn(&StreamId) -> bool) -> Vec<BoxFuture<'static, ()>>;
+
     /// How many aggregates are active.
     fn active(&self) -> usize;
 
@@ -130,6 +135,14 @@ impl<A: Aggregate> AnyPlace for Place<A> {
             leaving.0.extend(ids.iter().filter_map(|id| shard.pop(id)));
             self.count.fetch_sub(leaving.0.len(), Ordering::Relaxed);
         }
+    }
+
+    fn reload(&self, wanted: &dyn Fn(&StreamId) -> bool) -> Vec<BoxFuture<'static, ()>> {
+        let cells = self.shards.iter().flat_map(|shard| {
+            let shard = shard.lock();
+            shard.iter().filter(|(_, cell)| wanted(&cell.stream)).map(|(_, cell)| Arc::clone(cell)).collect::<Vec<_>>()
+        });
+        cells.map(|cell| cell.reload().boxed()).collect()
     }
 
     fn active(&self) -> usize {

@@ -5,7 +5,7 @@ use super::send::{AnyRejection, Sending, by_name};
 use super::shared::Shared;
 use super::{Engine, Party};
 use crate::codec::{AnyCodec, Json};
-use crate::model::{Aggregate, Command, DecodeError, Event, EventSchema, Handles, Stored};
+use crate::model::{Aggregate, Command, DecodeError, Event, EventSchema, Handles, Shape, Stored};
 use std::any::{TypeId, type_name};
 use std::fmt;
 use std::sync::Arc;
@@ -73,7 +73,14 @@ pub struct AggregateDescriptor {
     pub(super) location: Location,
     pub(super) place: MakePlace,
     pub(super) to_json: ToJson,
+    /// What is personal in each of the events, in their order.
+    pub(super) in_events: &'static [Said],
+    /// What is personal in the state.
+    pub(super) in_state: Said,
 }
+
+/// What a type says of what is personal in it, if it says anything.
+type Said = fn() -> Option<&'static Shape>;
 
 type MakePlace = fn(Arc<Shared>) -> Arc<dyn AnyPlace>;
 /// A stored event in its newest shape, as JSON.
@@ -92,7 +99,16 @@ impl AggregateDescriptor {
             location,
             place: |shared| Arc::new(Place::<A>::new(shared)),
             to_json: to_json::<A::Event>,
+            in_events: A::Event::PERSONAL,
+            in_state: || None,
         }
+    }
+
+    /// With what its state says of what is personal in it.
+    #[must_use]
+    pub const fn personal(mut self, in_state: fn() -> Option<&'static Shape>) -> Self {
+        self.in_state = in_state;
+        self
     }
 
     pub(super) fn party(&self) -> Party {

@@ -9,6 +9,7 @@ use crate::clock::{Clock, IdSource};
 use crate::codec::AnyCodec;
 use crate::message::{Name, Position};
 use crate::model::{Aggregate, DecodeError, Services};
+use crate::privacy::Privacy;
 use crate::store::{AnyStore, StoreError};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -36,12 +37,19 @@ pub(crate) struct Shared {
     pub(crate) to_json: BTreeMap<&'static str, ToJson>,
     /// What stands as the source in the envelopes of published events.
     pub(crate) source: Arc<str>,
+    /// How personal data are sealed, if there are any.
+    pub(crate) privacy: Option<Privacy>,
 }
 
 impl Shared {
     /// The inline views of an aggregate that nothing has happened to.
     pub(super) fn inline_views<A: Aggregate>(&self) -> Option<Box<Views<A>>> {
         self.inlines.get()?.views()
+    }
+
+    /// The store below: what is personal is sealed in what it gives.
+    pub(crate) fn store_at_rest(&self) -> &AnyStore {
+        self.privacy.as_ref().map_or(&self.store, |privacy| &privacy.at_rest)
     }
 
     /// Milliseconds from the engine's start until then.

@@ -15,6 +15,7 @@ use crate::codec::{AnyCodec, Codec, Json};
 use crate::consumer::{Consumers, enter};
 use crate::message::Name;
 use crate::model::{Aggregate, Projection, Services};
+use crate::privacy::{Privacy, SubjectKeys};
 use crate::projection::{AnyProjection, OnNewVersion, ProjectionDescriptor, ProjectionOptions, ViewError};
 use crate::publish::{Publisher, PublisherOptions, Publishing};
 use crate::reactor::{Reacting, ReactorOptions, ReactorSources};
@@ -46,6 +47,7 @@ pub struct EngineBuilder {
     reactors: Vec<Reacting>,
     node: Option<String>,
     source: String,
+    subject_keys: Option<Arc<dyn SubjectKeys>>,
 }
 
 impl fmt::Debug for EngineBuilder {
@@ -75,6 +77,7 @@ impl Default for EngineBuilder {
             reactors: Vec::new(),
             node: None,
             source: "/ego".to_owned(),
+            subject_keys: None,
         }
     }
 }
@@ -83,6 +86,13 @@ impl EngineBuilder {
     /// Keeps everything in this store; in memory when left out. [`Engine::stop`] closes it.
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(AnyStore::new(store));
+        self
+    }
+
+    /// Seals personal fields under the keys of their subjects, which are kept there; see [`privacy`](crate::privacy). Needed when
+    /// something in the program is personal, or was and is stored.
+    pub fn subject_keys(mut self, keys: impl SubjectKeys) -> Self {
+        self.subject_keys = Some(Arc::new(keys));
         self
     }
 
@@ -193,6 +203,8 @@ impl EngineBuilder {
         let unknown = |id: &TypeId| !projections.iter().any(|one| one.projection.id() == *id);
         let unknown = self.projections.iter().filter(|(id, _)| unknown(id));
         problems.extend(unknown.map(|(_, (projection, _))| StartProblem::UnknownProjection { projection }));
+        let personal = linked.personal(&projections);
+        problems.extend(linked.undeclared(&personal, &projections, self.codec.name(), self.subject_keys.is_some()));
         problems.extend(linked.unreadable(&stored, &self.retired));
         problems.extend(linked.publishing(&self.publishers, &self.source));
         let reactors = linked.reactors(self.reactors);
@@ -203,6 +215,8 @@ impl EngineBuilder {
         let limits = self.limits.in_bounds();
         let mut read = self.reads;
         read.push(AnyCodec::new(Json));
+        let privacy = self.subject_keys.map(|keys| Privacy::new(store.clone(), personal, keys));
+        let store = privacy.as_ref().map_or(store, |privacy| privacy.store());
         let head_at_start = store.head().await.map_err(StartError::Store)?;
         let shared = Arc::new(Shared {
             committer: Committer::new(store.clone(), runtime.clone(), limits.commit_bytes, limits.batch),
@@ -219,6 +233,7 @@ impl EngineBuilder {
             head_at_start,
             to_json: linked.aggregates.iter().map(|aggregate| (aggregate.kind, aggregate.to_json)).collect(),
             source: self.source.into(),
+            privacy,
             limits,
         });
         let places: HashMap<TypeId, Arc<dyn AnyPlace>> = linked

@@ -4,7 +4,7 @@ use super::options::ProjectionOptions;
 use super::projected::{AnyProjection, Projected};
 use super::source::{Source, Sources};
 use crate::engine::{Location, Party, Shared, TypeRef};
-use crate::model::Mode;
+use crate::model::{Mode, Shape};
 use crate::store::StoreError;
 use futures_util::future::BoxFuture;
 use std::fmt;
@@ -21,6 +21,8 @@ pub struct ProjectionDescriptor {
     pub(crate) location: Location,
     pub(crate) sources: fn() -> Vec<SourceInfo>,
     pub(crate) open: Open,
+    /// What is personal in a view, if it says so.
+    pub(crate) in_view: fn() -> Option<&'static Shape>,
 }
 
 type Open = fn(Arc<Shared>, ProjectionOptions) -> BoxFuture<'static, Result<Arc<dyn AnyProjection>, StoreError>>;
@@ -53,7 +55,15 @@ impl ProjectionDescriptor {
             open: |shared, options| {
                 Box::pin(async move { Ok(Projected::<P>::open(&shared, options).await? as Arc<dyn AnyProjection>) })
             },
+            in_view: || None,
         }
+    }
+
+    /// With what a view says of what is personal in it.
+    #[must_use]
+    pub const fn personal(mut self, in_view: fn() -> Option<&'static Shape>) -> Self {
+        self.in_view = in_view;
+        self
     }
 
     pub(crate) fn party(&self) -> Party {

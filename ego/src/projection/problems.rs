@@ -70,7 +70,8 @@ mod tests {
         let location = Location::new("views.rs", 1);
         let projection = TypeRef::of::<()>();
         let open = |_, _| Box::pin(async { Err(StoreError::Closed) }) as _;
-        ProjectionDescriptor { name: "p", version: 1, mode, indexes, projection, location, sources, open }.own_problem()
+        ProjectionDescriptor { name: "p", version: 1, mode, indexes, projection, location, sources, open, in_view: || None }
+            .own_problem()
     }
 
     fn source(kind: &'static str, by_id: bool, waits: bool) -> SourceInfo {
