@@ -22,6 +22,7 @@ mod signature;
 mod suggest;
 mod symbol;
 mod ty;
+mod upcast;
 
 use proc_macro::TokenStream;
 use reader::What;

@@ -116,6 +116,15 @@ pub(crate) fn value<'m>(meta: &ParseNestedMeta<'m>, shape: &str) -> syn::Result<
     Err(syn::Error::new(meta.path.span(), format!("this option needs a value: `{shape}`")))
 }
 
+/// An option that is a word alone.
+pub(crate) fn flag(meta: &ParseNestedMeta) -> syn::Result<Span> {
+    let span = meta.path.span();
+    if meta.input.is_empty() || meta.input.peek(Token![,]) {
+        return Ok(span);
+    }
+    Err(syn::Error::new(span, format!("this option takes no value: `{}`", show(&meta.path))))
+}
+
 /// The string behind the `=`.
 pub(crate) fn string(meta: &ParseNestedMeta, shape: &str) -> syn::Result<LitStr> {
     let value = value(meta, shape)?;

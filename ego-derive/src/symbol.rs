@@ -6,6 +6,7 @@ pub(crate) const APPLY: &str = "apply";
 pub(crate) const AUDIENCE: &str = "audience";
 pub(crate) const COMMAND: &str = "command";
 pub(crate) const CRATE: &str = "crate";
+pub(crate) const DURABLE: &str = "durable";
 pub(crate) const EGO: &str = "ego";
 pub(crate) const EVENT: &str = "event";
 pub(crate) const HANDLE: &str = "handle";
@@ -23,11 +24,11 @@ pub(crate) const UPCAST: &str = "upcast";
 pub(crate) const VERSION: &str = "version";
 
 // The options that each attribute takes, in the order in which messages list them.
-pub(crate) const AGGREGATE_OPTIONS: &[&str] = &[NAME, EVENT];
+pub(crate) const AGGREGATE_OPTIONS: &[&str] = &[NAME, EVENT, DURABLE, VERSION, UPCAST];
 pub(crate) const COMMAND_OPTIONS: &[&str] = &[NAME];
 pub(crate) const EVENT_OPTIONS: &[&str] = &[NAME, VERSION, UPCAST, ALIAS, SUBJECT];
 pub(crate) const EGO_OPTIONS: &[&str] = &[CRATE];
-pub(crate) const HANDLERS_OPTIONS: &[&str] = &[CRATE, REGISTER];
+pub(crate) const HANDLERS_OPTIONS: &[&str] = &[CRATE, REGISTER, DURABLE];
 pub(crate) const PERSONAL_FIELD_OPTIONS: &[&str] = &[REDACTED];
 pub(crate) const PERSONAL_OPTIONS: &[&str] = &[SUBJECT, NONE];
 pub(crate) const PROJECTION_OPTIONS: &[&str] = &[NAME, VERSION, MODE, CRATE];

@@ -7,6 +7,7 @@
 //! | `h` kind 0 id | [`StreamEntry`]: the stream's head and its newest commits |
 //! | `r` kind 0 id 0 revision ordinal | the stream's older commits, up to this revision and ordinal ([`Chunk`]) |
 //! | `p` position | where the group begins that holds this position first ([`Spot`](crate::log::Spot)) |
+//! | `s` position | the kind and id of the stream whose state was last saved there |
 //! | `k` consumer | its checkpoint |
 //! | `t` kind 0 version name | nothing: a shape of event that was recorded |
 //! | `w` length table key | a row: where its content stands in the log, and the content unless it is large ([`Row`](crate::row::Row)) |
@@ -18,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) const META: &[u8] = b"m";
 /// The version of all this. Another one is rebuilt from the log.
-pub(crate) const INDEX_FORMAT: u32 = 1;
+pub(crate) const INDEX_FORMAT: u32 = 2;
 
 /// How far the index is, and the sum of all that it holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +28,9 @@ pub(crate) struct Meta {
     pub(crate) store: u64,
     /// The last group that was applied, 0 for none.
     pub(crate) sequence: u64,
-    /// The head of the log behind it.
+    /// The last group that rows may be of: a layer's rows come before the rest of it.
+    pub(crate) ahead: u64,
+    /// The head of the log behind `sequence`.
     pub(crate) position: u64,
     /// Where the next group begins; `None` for the start.
     pub(crate) spot: Option<Spot>,
@@ -51,6 +54,13 @@ pub(crate) struct Head {
     /// The last commit with a state.
     pub(crate) state: Option<Place>,
     pub(crate) erased: bool,
+}
+
+impl Head {
+    /// The position of the last save of the stream's state.
+    pub(crate) fn save(&self) -> Option<u64> {
+        self.state.map(|_| self.position)
+    }
 }
 
 /// Where a commit of a stream stands in the log.
@@ -126,7 +136,21 @@ pub(crate) fn chunk(stream: &StreamId, revision: u64, ordinal: u64) -> Vec<u8> {
 }
 
 pub(crate) fn mark(position: u64) -> Vec<u8> {
-    let mut key = vec![b'p'];
+    placed(b'p', position)
+}
+
+/// Where a state was last saved.
+pub(crate) fn save(position: u64) -> Vec<u8> {
+    placed(b's', position)
+}
+
+/// The position in a key of `p` or `s`.
+pub(crate) fn position_of(key: &[u8]) -> Option<u64> {
+    key.get(1..)?.try_into().ok().map(u64::from_be_bytes)
+}
+
+fn placed(prefix: u8, position: u64) -> Vec<u8> {
+    let mut key = vec![prefix];
     key.extend_from_slice(&position.to_be_bytes());
     key
 }

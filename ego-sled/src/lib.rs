@@ -43,6 +43,7 @@ mod row;
 mod rows;
 mod shared;
 mod snapshot;
+mod states;
 mod store;
 mod streams;
 mod tail;

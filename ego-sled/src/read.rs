@@ -9,7 +9,7 @@ use crate::record::Entries;
 use crate::streams::FEW;
 use crate::window::Window;
 use ego::message::{Position, Revision, StreamId};
-use ego::store::{Body, Direction, Filter, Page, RecordedEvent, StoreError, StoredState, StreamHead};
+use ego::store::{Body, Direction, Filter, Page, RecordedEvent, StoreError, StreamHead};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -23,23 +23,6 @@ const PAGE_SCAN: u64 = 16 << 20;
 impl Reader {
     pub(crate) fn stream_head(&self, stream: &StreamId) -> Result<Option<StreamHead>, StoreError> {
         Ok(self.head(stream)?.map(|head| head.public(stream)))
-    }
-
-    pub(crate) fn load_state(&self, stream: &StreamId) -> Result<Option<StoredState>, StoreError> {
-        let Some(head) = self.head(stream)?.filter(|head| !head.erased) else { return Ok(None) };
-        let (Some(place), Some(revision), Some(position)) =
-            (head.state, Revision::new(head.revision), Position::new(head.position))
-        else {
-            return Ok(None);
-        };
-        let Some(commit) = self.commit_at(stream, head.revision, place, &mut Texts::default())? else { return Ok(None) };
-        let RecordedCommit { metadata, codec, body, .. } = commit;
-        Ok(match body {
-            Body::State(state) => {
-                Some(StoredState { revision, position, version: state.version, codec, payload: state.payload, metadata })
-            }
-            Body::Events(_) => None,
-        })
     }
 
     pub(crate) fn read_stream(

@@ -11,12 +11,12 @@ use crate::key::command_hash;
 use crate::mark::Mark;
 use crate::options::{Durability, Options};
 use crate::recover::{Recovery, recover};
-use crate::request::{self, MAX_COMMIT_BYTES, Prepared, Task, ask};
+use crate::request::{self, Batch, MAX_COMMIT_BYTES, Task, ask};
 use crate::shared::Shared;
 use crate::verify::{self, Verification};
 use async_trait::async_trait;
 use bytes::Bytes;
-use ego::message::{CommandId, Position, Revision, StreamId};
+use ego::message::{CommandId, Name, Position, Revision, StreamId};
 use ego::store::{
     Capabilities, Commit, Committed, Direction, EventType, Filter, Page, RecordedEvent, Row, Snapshot, Step, Stepped, Store,
     StoreError, StoredState, StreamHead, Verdict,
@@ -205,12 +205,9 @@ impl Store for SledStore {
     }
 
     async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
-        let prepared: Result<Vec<_>, _> = {
-            let tail = self.shared.tail.read();
-            batch.into_iter().map(|commit| Prepared::new(commit, |one| tail.types.contains(one))).collect()
-        };
-        let batch = prepared?;
-        ask(&self.shared, request::kib(&batch), |answer| Task::Append { batch, answer }).await
+        let known = Arc::clone(&self.shared.tail.read().types);
+        let batch = Batch::new(batch, |one| known.contains(one))?;
+        ask(&self.shared, batch.kib(), |answer| Task::Append { batch, answer }).await
     }
 
     fn is_new_command(&self, stream: &StreamId, id: &CommandId) -> bool {
@@ -303,6 +300,16 @@ impl Store for SledStore {
     async fn load_state(&self, stream: &StreamId) -> Result<Option<StoredState>, StoreError> {
         let stream = stream.clone();
         self.reading(move |reader| reader.load_state(&stream)).await
+    }
+
+    async fn read_states(
+        &self,
+        after: Option<Position>,
+        kinds: &[Name],
+        limit: usize,
+    ) -> Result<Page<StoredState, Position>, StoreError> {
+        let kinds = kinds.to_vec();
+        self.reading(move |reader| reader.read_states(after, &kinds, limit)).await
     }
 
     async fn save_checkpoint(&self, consumer: &str, position: Option<Position>) -> Result<(), StoreError> {

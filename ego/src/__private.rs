@@ -10,7 +10,7 @@ pub use crate::reactor::{ReactorDescriptor, ReactorSource, ReactorSources};
 pub use bytes::Bytes;
 pub use inventory;
 
-use crate::model::{AppliedAs, Command, Context, DecodeError, Delivery, EventSchema, Handles, Stored, Upcast, UpcastTo};
+use crate::model::{AppliedAs, Command, Context, DecodeError, Delivery, Durable, EventSchema, Handles, Stored, Upcast, UpcastTo};
 use serde::de::DeserializeOwned;
 
 /// The entry of the variant at this place.
@@ -226,6 +226,12 @@ pub trait InstanceOf<B> {
     const DESCRIPTOR: HandlersDescriptor;
 }
 
+/// The copy of a state that a handler changes.
+#[must_use]
+pub fn copy<A: Durable>(state: &A) -> A {
+    state.clone()
+}
+
 /// Folds an event through appliers of this form.
 pub fn fold<F, E: AppliedAs<F, A>, A>(event: &E, state: &mut A) {
     event.apply_to(state);
@@ -238,6 +244,15 @@ pub struct Entry {
     pub name: &'static str,
     /// All of it.
     pub descriptor: CommandDescriptor,
+}
+
+impl Entry {
+    /// With what the command says of what is personal in it.
+    #[must_use]
+    pub const fn personal(mut self, in_command: fn() -> Option<&'static Shape>) -> Self {
+        self.descriptor = self.descriptor.personal(in_command);
+        self
+    }
 }
 
 /// Describes the handler at `location`.

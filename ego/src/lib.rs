@@ -4,19 +4,25 @@
 // The macros write `::ego::…`, here too.
 extern crate self as ego;
 
+pub mod archive;
 pub mod clock;
 pub mod codec;
 pub mod consumer;
 pub mod engine;
+pub mod layer;
 pub mod message;
 pub mod model;
 pub mod privacy;
 pub mod projection;
 pub mod publish;
 pub mod reactor;
+pub mod schema;
 pub mod store;
 pub mod subscription;
+pub mod telemetry;
+pub mod tenant;
 pub mod testing;
+pub mod timer;
 
 mod macros;
 

@@ -2,8 +2,11 @@
 
 use crate::ctxt::Ctxt;
 use crate::options::{self, Once};
-use crate::symbol::{AGGREGATE, AGGREGATE_OPTIONS, NAME};
+use crate::symbol::{AGGREGATE, AGGREGATE_OPTIONS, DURABLE, EVENT, NAME, UPCAST, VERSION};
+use crate::upcast::{self, Upcaster};
+use proc_macro2::Span;
 use syn::meta::ParseNestedMeta;
+use syn::spanned::Spanned;
 use syn::{Attribute, ExprPath, Lit, LitStr, Type};
 
 /// The options that are there.
@@ -11,6 +14,13 @@ use syn::{Attribute, ExprPath, Lit, LitStr, Type};
 pub(super) struct AggregateAttrs {
     pub(super) name: Option<Kind>,
     pub(super) event: Option<Type>,
+    /// The word `durable`.
+    pub(super) durable: Option<Span>,
+    pub(super) version: Option<(u32, Span)>,
+    /// The word `upcast`, and what stands behind it.
+    pub(super) upcasters: Option<(Span, Vec<Upcaster>)>,
+    /// Whether an `upcast` was refused already.
+    pub(super) unreadable_upcasters: bool,
 }
 
 /// `"account"`, or `C::KIND` for a generic type, whose instances need kinds of their own.
@@ -21,14 +31,28 @@ pub(super) enum Kind {
 
 impl AggregateAttrs {
     pub(super) fn read(cx: &Ctxt, attrs: &[Attribute]) -> Self {
-        let (mut name, mut event) = (Once::default(), Once::default());
+        let (mut name, mut event, mut durable) = (Once::default(), Once::default(), Once::default());
+        let (mut version, mut upcasters, mut unreadable_upcasters) = (Once::default(), Once::default(), false);
         for attr in attrs.iter().filter(|attr| attr.path().is_ident(AGGREGATE)) {
             options::on_item(cx, attr, AGGREGATE_OPTIONS, |key, meta| match key {
                 NAME => name.set(meta, key, kind(meta)?),
-                _ => event.set(meta, key, event_type(meta)?),
+                EVENT => event.set(meta, key, event_type(meta)?),
+                DURABLE => durable.set(meta, key, options::flag(meta)?),
+                VERSION => version.set(meta, key, upcast::version(meta)?),
+                _ => {
+                    let steps = upcast::steps(meta).inspect_err(|_| unreadable_upcasters = true)?;
+                    upcasters.set(meta, UPCAST, (meta.path.span(), steps))
+                }
             });
         }
-        Self { name: name.get(), event: event.get() }
+        Self {
+            name: name.get(),
+            event: event.get(),
+            durable: durable.get(),
+            version: version.get(),
+            upcasters: upcasters.get(),
+            unreadable_upcasters,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The rules of an aggregate, one function each:
-//! it is a struct or an enum · it owns its state · it has a kind and events · the kind is a literal, or told by a parameter · the kind is
-//! sound · options stand on the type.
+//! it is a struct or an enum · it owns its state · it has a kind, and events or a state · the kind is a literal, or told by a parameter ·
+//! the kind is sound · versions start at 1 · every older version of a durable state has its upcaster · options stand on the type.
 
 use super::attr::Kind;
 use super::model::Aggregate;
@@ -9,6 +9,7 @@ use crate::name::{self, Name};
 use crate::options;
 use crate::symbol::{AGGREGATE, EGO};
 use crate::ty;
+use crate::upcast;
 use syn::ext::IdentExt;
 
 pub(super) fn check(cx: &Ctxt, aggregate: &Aggregate<'_>) {
@@ -17,6 +18,8 @@ pub(super) fn check(cx: &Ctxt, aggregate: &Aggregate<'_>) {
     has_kind_and_events(cx, aggregate);
     kind_is_written_here(cx, aggregate);
     kind_is_sound(cx, aggregate);
+    keeps_events_or_a_state(cx, aggregate);
+    older_states_are_read(cx, aggregate);
     options::belong_on_the_type(cx, aggregate.data, &[AGGREGATE, EGO]);
 }
 
@@ -32,21 +35,22 @@ fn has_kind_and_events(cx: &Ctxt, aggregate: &Aggregate<'_>) {
     }
     let ident = aggregate.ident;
     let name = snake_case(&ident.unraw().to_string());
-    match (&aggregate.kind, &aggregate.event) {
-        (None, None) => {
+    let keeps_something = aggregate.event.is_some() || aggregate.durable.is_some();
+    match (&aggregate.kind, keeps_something) {
+        (None, false) => {
             let example = format_args!("`#[aggregate(name = \"{name}\", event = {ident}Event)]`");
             cx.error(ident, format_args!("an aggregate needs the name of its kind and its event enum: add {example}"));
         }
-        (None, Some(_)) => {
+        (None, true) => {
             cx.error(
                 ident,
                 format_args!("an aggregate needs the name of its kind: add `name = \"{name}\"` to `#[aggregate(…)]`"),
             );
         }
-        (Some(_), None) => {
+        (Some(_), false) => {
             cx.error(ident, format_args!("an aggregate needs its event enum: add `event = {ident}Event` to `#[aggregate(…)]`"));
         }
-        (Some(_), Some(_)) => {}
+        (Some(_), true) => {}
     }
 }
 
@@ -65,6 +69,35 @@ fn kind_is_written_here(cx: &Ctxt, aggregate: &Aggregate<'_>) {
 fn kind_is_sound(cx: &Ctxt, aggregate: &Aggregate<'_>) {
     if let Some(Kind::Literal(literal)) = &aggregate.kind {
         name::check_plain(cx, &Name::new(literal), "a kind");
+    }
+}
+
+fn keeps_events_or_a_state(cx: &Ctxt, aggregate: &Aggregate<'_>) {
+    if let (Some(event), Some(_)) = (&aggregate.event, aggregate.durable) {
+        cx.error(
+            event,
+            "a durable aggregate has no events, its state is what is stored: remove `event = …`, or `durable` to keep its history",
+        );
+    }
+}
+
+fn older_states_are_read(cx: &Ctxt, aggregate: &Aggregate<'_>) {
+    if let Some((0, span)) = aggregate.version {
+        return cx.error_at(span, "versions start at 1");
+    }
+    if !aggregate.readable || aggregate.unreadable_upcasters {
+        return;
+    }
+    match (&aggregate.upcasters, aggregate.durable) {
+        (Some((upcast, _)), None) if aggregate.event.is_some() => cx.error_at(
+            *upcast,
+            "only the state of a durable aggregate is upcast: write `upcast(…)` on the variant of the event whose shape changed",
+        ),
+        (_, Some(durable)) => {
+            let newest = aggregate.version.unwrap_or((1, durable));
+            upcast::has_no_gap(cx, "state", aggregate.ident, newest, aggregate.steps());
+        }
+        _ => {}
     }
 }
 

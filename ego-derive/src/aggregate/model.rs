@@ -4,12 +4,13 @@ use super::attr::{AggregateAttrs, Kind};
 use crate::ctxt::Ctxt;
 use crate::krate;
 use crate::ty::Owned;
+use crate::upcast::Upcaster;
 use proc_macro2::Span;
 use syn::{Data, DeriveInput, Generics, Ident, Path, Type};
 
 /// ```text
 /// #[derive(Aggregate)]
-/// #[aggregate(name = kind, event = event)]
+/// #[aggregate(name = kind, event = event)]      // or: durable, version = 2, upcast(1 => f)
 /// struct ident<generics> { … }
 /// ```
 pub(super) struct Aggregate<'i> {
@@ -20,6 +21,12 @@ pub(super) struct Aggregate<'i> {
     pub(super) keyword: Span,
     pub(super) kind: Option<Kind>,
     pub(super) event: Option<Type>,
+    /// The word, if its state is kept instead of events.
+    pub(super) durable: Option<Span>,
+    pub(super) version: Option<(u32, Span)>,
+    /// The word, and how older states are read.
+    pub(super) upcasters: Option<(Span, Vec<Upcaster>)>,
+    pub(super) unreadable_upcasters: bool,
     /// Whether the options could be read, so that a missing one is really missing.
     pub(super) readable: bool,
     /// The keyword, if it is a union.
@@ -35,7 +42,7 @@ impl<'i> Aggregate<'i> {
             Data::Union(data) => (data.union_token.span, Some(data.union_token.span)),
         };
         let before = cx.count();
-        let AggregateAttrs { name: kind, event } = AggregateAttrs::read(cx, &input.attrs);
+        let attrs = AggregateAttrs::read(cx, &input.attrs);
         Self {
             ident: &input.ident,
             generics: &input.generics,
@@ -43,10 +50,24 @@ impl<'i> Aggregate<'i> {
             krate: krate::on_type(cx, &input.attrs),
             this: Owned::new(&input.ident, &input.generics),
             keyword,
-            kind,
-            event,
+            kind: attrs.name,
+            event: attrs.event,
+            durable: attrs.durable,
+            version: attrs.version,
+            upcasters: attrs.upcasters,
+            unreadable_upcasters: attrs.unreadable_upcasters,
             union,
             data: &input.data,
         }
+    }
+
+    /// The version of the state that is written now.
+    pub(super) fn version(&self) -> u32 {
+        self.version.map_or(1, |(version, _)| version)
+    }
+
+    /// How older states are read.
+    pub(super) fn steps(&self) -> &[Upcaster] {
+        self.upcasters.as_ref().map_or(&[], |(_, steps)| steps)
     }
 }

@@ -4,12 +4,10 @@ use crate::ctxt::Ctxt;
 use crate::options::{self, Once};
 use crate::personal;
 use crate::symbol::{ALIAS, EVENT, EVENT_OPTIONS, NAME, SUBJECT, UPCAST, VERSION};
-use proc_macro2::{Span, TokenStream};
-use syn::meta::ParseNestedMeta;
-use syn::parse::ParseStream;
+use crate::upcast::{self, Upcaster};
+use proc_macro2::Span;
 use syn::punctuated::Punctuated;
-use syn::spanned::Spanned;
-use syn::{Attribute, ExprPath, Ident, LitStr, Meta, Path, Token, parenthesized};
+use syn::{Attribute, Ident, LitStr, Meta, Path, Token};
 
 /// `#[event(…)]` on one variant.
 #[derive(Default)]
@@ -26,13 +24,6 @@ pub(super) struct VariantAttrs {
     pub(super) serde: Vec<Path>,
 }
 
-/// `1 => function`.
-pub(super) struct Upcaster {
-    pub(super) from: u32,
-    pub(super) from_span: Span,
-    pub(super) step: ExprPath,
-}
-
 impl VariantAttrs {
     pub(super) fn read(cx: &Ctxt, attrs: &[Attribute]) -> Self {
         let (mut name, mut version, mut upcasters, mut subject) =
@@ -45,13 +36,10 @@ impl VariantAttrs {
                     aliases.push(options::string(meta, "alias = \"…\"")?);
                     Ok(())
                 }
-                VERSION => {
-                    const SHAPE: &str = "version = 2";
-                    version.set(meta, key, options::number(options::value(meta, SHAPE)?, SHAPE)?)
-                }
                 SUBJECT => subject.set(meta, key, personal::subject(meta)?),
+                VERSION => version.set(meta, key, upcast::version(meta)?),
                 _ => {
-                    let steps = steps(meta).inspect_err(|_| unreadable_upcasters = true)?;
+                    let steps = upcast::steps(meta).inspect_err(|_| unreadable_upcasters = true)?;
                     upcasters.set(meta, UPCAST, steps)
                 }
             });
@@ -76,34 +64,6 @@ pub(super) fn subject_of_all(attr: &Attribute) -> Option<Ident> {
         false => Err(meta.error("")),
     });
     parsed.ok().and(subject)
-}
-
-/// `(1 => f, 2 => g)`.
-fn steps(meta: &ParseNestedMeta) -> syn::Result<Vec<Upcaster>> {
-    const SHAPE: &str = "upcast(1 => function)";
-    if !meta.input.peek(syn::token::Paren) {
-        return Err(syn::Error::new(meta.path.span(), format!("the upcasters stand in parentheses: `{SHAPE}`")));
-    }
-    let list;
-    parenthesized!(list in meta.input);
-    if list.is_empty() {
-        return Err(syn::Error::new(meta.path.span(), format!("no upcaster is listed: `{SHAPE}`")));
-    }
-    let steps = Punctuated::<Upcaster, Token![,]>::parse_terminated_with(&list, step);
-    // What stands behind a refused step is no mistake of its own.
-    list.parse::<TokenStream>()?;
-    Ok(steps?.into_iter().collect())
-}
-
-fn step(input: ParseStream<'_>) -> syn::Result<Upcaster> {
-    let (from, from_span) = options::number(input, "1 => function")?;
-    input.parse::<Token![=>]>()?;
-    let start = input.span();
-    let path = input.parse::<ExprPath>();
-    match path {
-        Ok(step) if input.is_empty() || input.peek(Token![,]) => Ok(Upcaster { from, from_span, step }),
-        _ => Err(syn::Error::new(start, "an upcaster is the path of a function: `1 => v1_to_v2`")),
-    }
 }
 
 /// What serde would do to the whole enum instead of writing a variant's content after the tag.

@@ -8,6 +8,7 @@ use crate::name;
 use crate::options;
 use crate::symbol::EGO;
 use crate::ty;
+use crate::upcast;
 
 pub(super) fn check(cx: &Ctxt, events: &Events<'_>) {
     ty::no_lifetimes(cx, events.generics, "events are stored and replayed later, so they cannot borrow: use owned fields");
@@ -16,7 +17,10 @@ pub(super) fn check(cx: &Ctxt, events: &Events<'_>) {
         payload_is_not_unit(cx, variant);
         names_are_sound(cx, variant);
         versions_start_at_one(cx, variant);
-        upcasters_have_no_gap(cx, variant);
+        if !variant.unreadable_upcasters {
+            let newest = (variant.version, variant.version_span);
+            upcast::has_no_gap(cx, "event", variant.ident, newest, &variant.upcasters);
+        }
         personal_fields_have_a_subject(cx, variant);
     }
     names_differ(cx, events);
@@ -79,42 +83,6 @@ fn names_differ(cx: &Ctxt, events: &Events<'_>) {
 fn versions_start_at_one(cx: &Ctxt, variant: &Variant<'_>) {
     if variant.version == 0 {
         cx.error_at(variant.version_span, "versions start at 1");
-    }
-}
-
-/// The upcasters are listed as 1, 2, … up to the version before the newest.
-fn upcasters_have_no_gap(cx: &Ctxt, variant: &Variant<'_>) {
-    if variant.unreadable_upcasters {
-        return;
-    }
-    let (name, newest) = (variant.ident, variant.version);
-    for (expected, upcaster) in (1..).zip(&variant.upcasters) {
-        let (from, span) = (upcaster.from, upcaster.from_span);
-        if from == 0 {
-            return cx.error_at(span, "versions start at 1");
-        }
-        if newest == 1 {
-            return cx.error_at(span, format_args!("`{name}` is at version 1: there is nothing to upcast; add `version = 2`"));
-        }
-        if from >= newest {
-            let last = newest.saturating_sub(1);
-            let message = format_args!("`{name}` is at version {newest}: the last upcaster is the one from version {last}");
-            return cx.error_at(span, message);
-        }
-        if from != expected {
-            return cx.error_at(
-                span,
-                format_args!("expected the upcaster from version {expected} here: list them in order, without a gap"),
-            );
-        }
-    }
-    let listed = u32::try_from(variant.upcasters.len()).unwrap_or(u32::MAX);
-    let missing = listed.saturating_add(1);
-    if missing < newest {
-        let message = format_args!(
-            "event `{name}` is at version {newest} but nothing upcasts version {missing}: add `upcast({missing} => function)`"
-        );
-        cx.error_at(variant.version_span, message);
     }
 }
 

@@ -4,6 +4,7 @@ mod glue;
 
 use super::model::{Events, Shape, Variant};
 use crate::hygiene::{at, code, krate_at};
+use crate::upcast;
 use proc_macro2::TokenStream;
 use quote::quote_spanned;
 use syn::spanned::Spanned;
@@ -197,23 +198,15 @@ fn decoder(events: &Events<'_>, index: usize, variant: &Variant<'_>) -> TokenStr
     code!(#(#older)* (#index, #newest) => #read,)
 }
 
-/// `(1, 1) => { let old = old(codec, stored)?; let old = step(stored, f(old))?; last(stored, g(old), events)? }`: rustc checks that
-/// each step takes what the step before gives, and points at the function when it does not.
+/// `(1, 1) => { let old = old(codec, stored)?; let old = step(stored, f(old))?; last(stored, g(old), events)? }`
 fn upcasts(events: &Events<'_>, index: usize, variant: &Variant<'_>, version: u32, skip: usize) -> TokenStream {
     let steps = variant.upcasters.get(skip..).unwrap_or_default();
-    let first = steps.first().map_or(events.keyword, |upcaster| upcaster.step.span());
-    let krate = krate_at(&events.krate, first);
-    let mut body = quote_spanned!(at(first)=> let old = #krate::__private::old(codec, stored)?;);
-    for (place, upcaster) in (1..).zip(steps) {
-        let (step, span) = (&upcaster.step, upcaster.step.span());
-        let krate = krate_at(&events.krate, span);
-        let call = quote_spanned!(at(span)=> #step(old));
-        body.extend(if place < steps.len() {
-            quote_spanned!(at(span)=> let old = #krate::__private::step(stored, #call)?;)
-        } else {
-            quote_spanned!(at(span)=> #krate::__private::last::<Self, _>(stored, #call, events)?)
-        });
-    }
+    let body = upcast::way(
+        &events.krate,
+        steps,
+        events.keyword,
+        |krate, span, call| quote_spanned!(at(span)=> #krate::__private::last::<Self, _>(stored, #call, events)?),
+    );
     code!((#index, #version) => { #body })
 }
 

@@ -1,12 +1,13 @@
 //! An event enum as we speak of it.
 
-use super::attr::{self, Upcaster, VariantAttrs};
+use super::attr::{self, VariantAttrs};
 use crate::ctxt::Ctxt;
 use crate::krate;
 use crate::name::Name;
 use crate::personal::field;
 use crate::symbol::EVENT;
 use crate::ty::{self, Owned};
+use crate::upcast::Upcaster;
 use proc_macro2::Span;
 use syn::ext::IdentExt;
 use syn::{Data, DeriveInput, Fields, GenericParam, Generics, Ident, Path, Type};

@@ -4,16 +4,17 @@ use crate::ctxt::Ctxt;
 use crate::krate;
 use crate::mark;
 use crate::options::{self, Once};
-use crate::symbol::{APPLY, CRATE, HANDLE, HANDLERS_OPTIONS};
+use crate::symbol::{APPLY, CRATE, DURABLE, HANDLE, HANDLERS_OPTIONS};
 use proc_macro2::{Span, TokenStream};
 use syn::meta::ParseNestedMeta;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Path, Token, Type, parenthesized};
 
-/// `#[ego::handlers(crate = path, register(Wallet<Usd>))]`.
+/// `#[ego::handlers(crate = path, register(Wallet<Usd>), durable)]`.
 pub(super) struct BlockAttrs {
     pub(super) krate: Path,
     pub(super) register: Option<Register>,
+    pub(super) durable: Option<Span>,
     /// Whether the options could be read, so that a missing one is really missing.
     pub(super) readable: bool,
 }
@@ -27,16 +28,18 @@ pub(super) struct Register {
 impl BlockAttrs {
     pub(super) fn read(cx: &Ctxt, options: TokenStream) -> Self {
         let before = cx.count();
-        let (mut krate, mut register) = (Once::default(), Once::default());
+        let (mut krate, mut register, mut durable) = (Once::default(), Once::default(), Once::default());
         options::in_list(cx, "ego::handlers", options, HANDLERS_OPTIONS, |key, meta| match key {
             CRATE => krate.set(meta, key, krate::path(meta)?),
+            DURABLE => durable.set(meta, key, options::flag(meta)?),
             _ => {
                 let instances = instances(meta)?;
                 register.set(meta, key, instances)
             }
         });
         let readable = cx.count() == before;
-        Self { krate: krate.get().unwrap_or_else(krate::default), register: register.get(), readable }
+        let krate = krate.get().unwrap_or_else(krate::default);
+        Self { krate, register: register.get(), durable: durable.get(), readable }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The rules of a block; those of a single method are in [`handler`] and [`applier`].
 //!
 //! It is an inherent impl of a type that owns its state · it holds a handler or an applier · no command is handled twice · a generic
-//! block says where it registers.
+//! block says where it registers · one of a durable aggregate applies nothing.
 
 mod applier;
 mod handler;
@@ -17,7 +17,8 @@ pub(super) fn check(cx: &Ctxt, block: &Block<'_>) {
     holds_something(cx, block);
     commands_differ(cx, block);
     generic_blocks_say_where(cx, block);
-    block.handlers.iter().for_each(|handler| handler::check(cx, handler));
+    durable_blocks_apply_nothing(cx, block);
+    block.handlers.iter().for_each(|handler| handler::check(cx, handler, block.is_durable()));
     applier::check(cx, &block.appliers);
 }
 
@@ -53,6 +54,15 @@ fn commands_differ(cx: &Ctxt, block: &Block<'_>) {
             error.combine(syn::Error::new_spanned(first.ty, "the first handler is here"));
             cx.push(error);
         }
+    }
+}
+
+fn durable_blocks_apply_nothing(cx: &Ctxt, block: &Block<'_>) {
+    if let (Some(_), Some(applier)) = (block.durable, block.appliers.first()) {
+        cx.error(
+            &applier.method.sig.ident,
+            "a durable aggregate has no events to apply: its handlers take `&mut self`, and the state that they leave is stored",
+        );
     }
 }
 

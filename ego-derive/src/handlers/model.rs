@@ -6,15 +6,18 @@ use crate::mark;
 use crate::method::{Method, attributes, bare, is_named};
 use crate::symbol::HANDLE;
 use crate::ty::ungroup;
-use syn::{GenericParam, Ident, ImplItem, ImplItemFn, ItemImpl, PatType, Path, Type, TypeReference};
+use proc_macro2::Span;
+use syn::{GenericParam, Ident, ImplItem, ImplItemFn, ItemImpl, PatType, Path, ReceiverKind, Type, TypeReference};
 
 /// ```text
-/// #[ego::handlers(crate = krate, register(…))]
+/// #[ego::handlers(crate = krate, register(…), durable)]
 /// impl Account { handlers, appliers, and whatever else }
 /// ```
 pub(super) struct Block<'i> {
     pub(super) krate: Path,
     pub(super) register: Option<Register>,
+    /// The word, where it is written.
+    pub(super) durable: Option<Span>,
     pub(super) readable: bool,
     pub(super) item: &'i ItemImpl,
     pub(super) this: &'i Type,
@@ -58,7 +61,7 @@ pub(super) struct Applier<'i> {
 
 impl<'i> Block<'i> {
     pub(super) fn read(cx: &Ctxt, attrs: BlockAttrs, item: &'i ItemImpl) -> Self {
-        let BlockAttrs { krate, register, readable } = attrs;
+        let BlockAttrs { krate, register, durable, readable } = attrs;
         let (mut handlers, mut appliers, mut marks) = (Vec::new(), Vec::new(), Vec::new());
         for item in &item.items {
             let attrs = attributes(item);
@@ -70,7 +73,13 @@ impl<'i> Block<'i> {
                 _ => cx.error(marks.last(), format_args!("`#[{mark}]` marks a method")),
             }
         }
-        Self { krate, register, readable, item, this: ungroup(&item.self_ty), handlers, appliers, marks }
+        Self { krate, register, durable, readable, item, this: ungroup(&item.self_ty), handlers, appliers, marks }
+    }
+
+    /// Whether its handlers change a copy of the state: it says so, or one of them takes `&mut self` and nothing here applies events.
+    pub(super) fn is_durable(&self) -> bool {
+        let changes = |handler: &Handler<'_>| handler.receiver() == Receiver::Exclusive;
+        self.durable.is_some() || self.appliers.is_empty() && self.handlers.iter().any(changes)
     }
 
     /// Whether there is more than one type that the block speaks about.
@@ -89,6 +98,27 @@ impl<'i> Handler<'i> {
         });
         let extras = params.map(|param| (param, Extra::read(&param.ty))).collect();
         Self { method, command, extras }
+    }
+}
+
+/// How a handler takes the state.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Receiver {
+    /// `&self`
+    Shared,
+    /// `&mut self`
+    Exclusive,
+    /// Refused.
+    Other,
+}
+
+impl Handler<'_> {
+    pub(super) fn receiver(&self) -> Receiver {
+        match self.method.sig.receiver().map(|receiver| &receiver.kind) {
+            Some(ReceiverKind::Reference(_, _, None)) => Receiver::Shared,
+            Some(ReceiverKind::Reference(_, _, Some(_))) => Receiver::Exclusive,
+            _ => Receiver::Other,
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use super::progress::{Begin, Progress};
 use super::status::State;
 use crate::engine::{Shared, panic_message};
 use crate::model::{DecodeError, Failure};
-use crate::store::{Filter, RecordedEvent, StoreError};
-use crate::subscription::{Tail, Tailed};
+use crate::store::{RecordedEvent, StoreError};
+use crate::subscription::{Follows, Tail, Tailed};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::convert::Infallible;
@@ -36,7 +36,7 @@ pub(crate) trait Handler: Send + Sync + 'static {
 
 /// What is followed, and how.
 pub(crate) struct Course {
-    pub(crate) filter: Filter,
+    pub(crate) follows: Follows,
     pub(crate) begin: Begin,
     /// The name that a checkpoint is kept under, if one is.
     pub(crate) checkpoint: Option<String>,
@@ -68,8 +68,8 @@ impl<H: Handler> Consumer for Follower<H> {
         &self.control
     }
 
-    fn filter(&self) -> Filter {
-        self.course.filter.clone()
+    fn follows(&self) -> Follows {
+        self.course.follows.clone()
     }
 
     fn entry(&self) -> Option<(&str, Begin)> {
@@ -121,7 +121,7 @@ impl<H: Handler> Follower<H> {
 
     /// Follows from where it stands.
     async fn go_on(&self, progress: &mut Progress) -> Result<Infallible, Halt> {
-        let mut tail = Tail::new(Arc::clone(&self.shared), self.course.filter.clone(), progress.reached());
+        let mut tail = Tail::new(Arc::clone(&self.shared), self.course.follows.clone(), progress.reached());
         self.control.reached(progress.reached(), 0);
         let mut attempts = 0;
         loop {

@@ -5,7 +5,8 @@ use super::progress::Begin;
 use super::status::{Health, State, Status};
 use crate::engine::Shared;
 use crate::message::Position;
-use crate::store::{Filter, Store, StoreError};
+use crate::store::{Store, StoreError};
+use crate::subscription::Follows;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use parking_lot::Mutex;
@@ -21,7 +22,7 @@ pub(crate) trait Consumer: Any + Send + Sync {
     fn control(&self) -> &Arc<Control>;
 
     /// What it follows.
-    fn filter(&self) -> Filter;
+    fn follows(&self) -> Follows;
 
     /// The checkpoint that it is given before it begins for the first time, and where that stands.
     fn entry(&self) -> Option<(&str, Begin)> {
@@ -112,7 +113,7 @@ pub(crate) async fn status(shared: &Shared, consumer: &dyn Consumer) -> Result<S
     let control = consumer.control();
     let (said, counts) = (control.said(), control.counts());
     let head = shared.store.head().await?;
-    let behind = if head > said.position { first_behind(shared, consumer.filter(), said.position).await? } else { None };
+    let behind = if head > said.position { first_behind(shared, &consumer.follows(), said.position).await? } else { None };
     let lag_time = behind
         .map_or(Duration::ZERO, |time| Duration::try_from(shared.clock.now().duration_since(time)).unwrap_or(Duration::ZERO));
     Ok(Status {
@@ -132,10 +133,14 @@ pub(crate) async fn status(shared: &Shared, consumer: &dyn Consumer) -> Result<S
 }
 
 /// When the first event behind a position was recorded.
-async fn first_behind(shared: &Shared, filter: Filter, after: Option<Position>) -> Result<Option<jiff::Timestamp>, StoreError> {
+async fn first_behind(
+    shared: &Shared,
+    follows: &Follows,
+    after: Option<Position>,
+) -> Result<Option<jiff::Timestamp>, StoreError> {
     let mut after = after;
     loop {
-        let page = shared.store.read_log(after, &filter, 1).await?;
+        let page = follows.read(&shared.store, after, 1).await?;
         match (page.items.first(), page.next) {
             (Some(event), _) => return Ok(Some(event.metadata.time)),
             (None, Some(next)) => after = Some(next),

@@ -36,3 +36,14 @@ pub(super) fn written<E>(write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> R
     });
     Ok(kept.unwrap_or_else(|_| draft.into()))
 }
+
+/// Whether `write` would add just these bytes to the list that it is given.
+pub(super) fn writes<E>(bytes: &[u8], write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> bool {
+    let mut draft = ARENA.try_with(|arena| std::mem::take(&mut arena.borrow_mut().draft)).unwrap_or_default();
+    draft.clear();
+    let same = write(&mut draft).is_ok() && draft == bytes;
+    if draft.capacity() <= CHUNK {
+        let _ = ARENA.try_with(|arena| arena.borrow_mut().draft = draft);
+    }
+    same
+}

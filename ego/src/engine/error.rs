@@ -1,8 +1,9 @@
 //! Why a command had no effect, or why that is not known.
 
 use crate::codec::CodecError;
+use crate::layer::Denied;
 use crate::message::{CommandId, Expected, InvalidText, Name, Revision, StreamId};
-use crate::model::{DecodeError, Failure};
+use crate::model::{DecodeError, Failure, ScheduleError};
 use crate::store::{Refusal, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +35,7 @@ pub enum CommandError<E> {
         /// and the store had not been asked yet whether the command was recorded under it before.
         recorded_unknown: bool,
     },
-    /// The handler or an applier panicked. The aggregate is loaded anew for the next command.
+    /// The handler, an applier or a layer panicked. The aggregate is loaded anew for the next command.
     #[error("the handler panicked: {message}")]
     Panicked {
         /// What the panic said.
@@ -87,6 +88,24 @@ pub enum CommandError<E> {
         #[source]
         source: Failure,
     },
+    /// The handler asked for a timer that cannot be.
+    #[error("the timer {key:?} cannot be scheduled")]
+    Unschedulable {
+        /// The timer's key.
+        key: String,
+        /// Why not.
+        #[source]
+        source: ScheduleError,
+    },
+    /// The timer whose command this is is not there any more: it had its effect, or was cancelled, replaced or discarded.
+    #[error("the timer {key:?} is not there any more")]
+    Unscheduled {
+        /// The timer's key.
+        key: String,
+    },
+    /// A [layer](crate::layer) did not let the command through: nothing was recorded, and the aggregate has not seen it.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// The store did not take the commit.
     #[error(transparent)]
     Refused(Refusal),
@@ -163,16 +182,40 @@ pub enum RecoveryError {
         #[source]
         source: Failure,
     },
+    /// The first events were deleted, and the snapshot that was kept in their place cannot be read by this program: of another version
+    /// of the state, for example. It is left as it is.
+    #[error(
+        "the events before revision {first} were deleted, and the snapshot of revision {revision} that stands for them cannot be read: {reason}"
+    )]
+    SnapshotUnreadable {
+        /// The first event that is left.
+        first: Revision,
+        /// What the snapshot has seen.
+        revision: Revision,
+        /// Why it cannot be read.
+        reason: Arc<str>,
+    },
     /// The stream was erased.
     #[error("the stream was erased")]
     Erased,
+    /// The stream keeps a state where the program reads events, or the other way around: its kind became durable, or was.
+    #[error("the stream keeps {}", if *.state { "a state, but its kind is event-sourced" } else { "events, but its kind is durable" })]
+    Mixed {
+        /// Whether it keeps a state.
+        state: bool,
+    },
 }
 
 impl<E> CommandError<E> {
     /// The same with another error of the handler.
     pub fn map<F>(self, map: impl FnOnce(E) -> F) -> CommandError<F> {
+        self.and_then(|error| CommandError::Rejected(map(error)))
+    }
+
+    /// The same with another error instead of the handler's.
+    pub(super) fn and_then<F>(self, then: impl FnOnce(E) -> CommandError<F>) -> CommandError<F> {
         match self {
-            Self::Rejected(error) => CommandError::Rejected(map(error)),
+            Self::Rejected(error) => then(error),
             Self::Conflict { expected, actual } => CommandError::Conflict { expected, actual },
             Self::Timeout { command_id, after, recorded_unknown } => {
                 CommandError::Timeout { command_id, after, recorded_unknown }
@@ -185,6 +228,9 @@ impl<E> CommandError<E> {
             Self::CommandIdReused { command_id, recorded } => CommandError::CommandIdReused { command_id, recorded },
             Self::Unloadable { stream, source } => CommandError::Unloadable { stream, source },
             Self::Projection { projection, source } => CommandError::Projection { projection, source },
+            Self::Unschedulable { key, source } => CommandError::Unschedulable { key, source },
+            Self::Unscheduled { key } => CommandError::Unscheduled { key },
+            Self::Denied(denied) => CommandError::Denied(denied),
             Self::Refused(refusal) => CommandError::Refused(refusal),
             Self::Store(error) => CommandError::Store(error),
             Self::Stopped => CommandError::Stopped,

@@ -22,8 +22,13 @@ impl Linked {
                 problems.push(StartProblem::NoDeadLetters { kind, name: name.clone() });
             }
             let known = |kind: &Name| self.aggregates.iter().any(|aggregate| *kind == aggregate.kind);
-            for follows in publishing.filter().kinds.iter().filter(|kind| !known(kind)) {
-                problems.push(StartProblem::FollowsNothing { kind, name: name.clone(), follows: follows.to_string() });
+            for follows in &publishing.filter().kinds {
+                let (name, follows_kind) = (name.clone(), follows.to_string());
+                if !known(follows) {
+                    problems.push(StartProblem::FollowsNothing { kind, name, follows: follows_kind });
+                } else if self.is_durable(follows) != publishing.states() {
+                    problems.push(StartProblem::FollowsOther { name, follows: follows_kind, states: publishing.states() });
+                }
             }
         }
         problems
@@ -56,10 +61,7 @@ impl Linked {
                 problems.push(StartProblem::NoDeadLetters { kind, name: name.to_owned() });
             }
             for source in (reactor.sources)() {
-                if !self.has(source.aggregate.id()) {
-                    let (reader, aggregate) = (reactor.party(), source.aggregate.name());
-                    problems.push(StartProblem::UnknownSource { reader, aggregate });
-                }
+                problems.extend(self.not_a_source(reactor.party(), source.aggregate));
                 for service in source.services.iter().filter(|service| !services.contains(service.id())) {
                     let handler = Party { name: reactor.reactor.name(), location: source.location };
                     problems.push(StartProblem::MissingService { service: service.name(), kind: name, handler });

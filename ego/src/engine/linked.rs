@@ -1,6 +1,6 @@
 //! What is linked into the program, and everything that is wrong with it: against itself, the services and the store.
 
-use super::registry::{AggregateDescriptor, CommandDescriptor, HandlersDescriptor, Location};
+use super::registry::{AggregateDescriptor, CommandDescriptor, HandlersDescriptor, Location, TypeRef};
 use crate::consumer::ConsumerKind;
 use crate::message::{InvalidText, StreamId};
 use crate::model::Services;
@@ -31,14 +31,24 @@ impl Linked {
         Self { aggregates, blocks }
     }
 
-    fn commands(&self, aggregate: &AggregateDescriptor) -> impl Iterator<Item = &'static CommandDescriptor> {
+    pub(super) fn commands(&self, aggregate: &AggregateDescriptor) -> impl Iterator<Item = &'static CommandDescriptor> {
         let id = aggregate.aggregate.id();
         self.blocks.iter().filter(move |block| block.aggregate.id() == id).flat_map(|block| block.commands)
     }
 
-    /// Whether the aggregate is linked in.
-    pub(super) fn has(&self, aggregate: TypeId) -> bool {
-        self.aggregates.iter().any(|one| one.aggregate.id() == aggregate)
+    /// Whether this kind is that of a durable aggregate.
+    pub(super) fn is_durable(&self, kind: &str) -> bool {
+        self.aggregates.iter().any(|one| one.kind == kind && one.durable)
+    }
+
+    /// Why nobody can follow the events of an aggregate.
+    pub(super) fn not_a_source(&self, reader: Party, aggregate: TypeRef) -> Option<StartProblem> {
+        let (found, aggregate) = (self.aggregates.iter().find(|one| one.aggregate.id() == aggregate.id()), aggregate.name());
+        match found {
+            None => Some(StartProblem::UnknownSource { reader, aggregate }),
+            Some(found) if found.durable => Some(StartProblem::DurableSource { reader, aggregate }),
+            Some(_) => None,
+        }
     }
 
     pub(super) fn kinds(&self) -> BTreeMap<&'static str, Kind> {
@@ -88,6 +98,14 @@ impl Linked {
             }
         }
         problems
+    }
+
+    /// Kinds that leave a store no room for the bytes that it needs for itself.
+    pub(super) fn too_long(&self, reserved: usize) -> Vec<StartProblem> {
+        let limit = StreamId::MAX_KIND_BYTES.saturating_sub(reserved);
+        let long = self.aggregates.iter().filter(|one| (limit + 1..=StreamId::MAX_KIND_BYTES).contains(&one.kind.len()));
+        let reason = |one: &AggregateDescriptor| InvalidText::TooLong { what: "a kind", length: one.kind.len(), limit };
+        long.map(|one| StartProblem::InvalidKind { aggregate: one.party(), reason: reason(one) }).collect()
     }
 
     fn event_problems(aggregate: &AggregateDescriptor) -> Vec<StartProblem> {
@@ -219,6 +237,14 @@ pub enum StartProblem {
         /// The type's path.
         aggregate: &'static str,
     },
+    /// Events of a kind are to be deleted, and nothing is kept in their place.
+    #[error(
+        "events of `{aggregate}` are to be deleted behind its snapshots, and it has none: add `snapshot(…)` to `#[aggregate(…)]`"
+    )]
+    NoSnapshots {
+        /// The aggregate's type.
+        aggregate: &'static str,
+    },
     /// A consumer has no name, or one that it cannot have.
     #[error("a {kind} is named {name:?}: a name is not empty, has no `@` in it, and belongs to one {kind}")]
     ConsumerName {
@@ -260,6 +286,16 @@ pub enum StartProblem {
         "{reader} follows `{aggregate}`, which is not registered: link its crate (`use the_crate as _;`), or write `ego::register!(…)`"
     )]
     UnknownSource {
+        /// Who follows it.
+        reader: Party,
+        /// The aggregate's type.
+        aggregate: &'static str,
+    },
+    /// A projection or a reactor follows a durable aggregate, which has no events.
+    #[error(
+        "{reader} follows `{aggregate}`, which is durable and has no events: follow its states, with `engine.subscribe().states()` or a publisher"
+    )]
+    DurableSource {
         /// Who follows it.
         reader: Party,
         /// The aggregate's type.
@@ -308,6 +344,19 @@ pub enum StartProblem {
         name: String,
         /// The kind that it follows.
         follows: String,
+    },
+    /// A publisher of states follows an event-sourced kind, or one of events a durable kind.
+    #[error(
+        "the publisher {name:?} follows {follows:?}, which {}",
+        if *.states { "has no states: leave `PublisherOptions::states()` out" } else { "is durable and has no events: use `PublisherOptions::states()`" }
+    )]
+    FollowsOther {
+        /// The publisher's name.
+        name: String,
+        /// The kind that it follows.
+        follows: String,
+        /// Whether it is one of states.
+        states: bool,
     },
     /// What was given as the source of published events is no URI reference.
     #[error(

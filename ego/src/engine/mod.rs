@@ -9,11 +9,13 @@ mod committer;
 mod door;
 mod drive;
 mod error;
+mod fire;
 mod followers;
 mod forget;
 mod gate;
 mod inline;
 mod job;
+mod layered;
 mod limits;
 mod line;
 mod lineage;
@@ -25,8 +27,10 @@ mod place;
 mod read;
 mod recover;
 mod registry;
+mod retention;
 mod send;
 mod shared;
+mod snapshot;
 mod start;
 mod stop;
 mod straight;
@@ -41,15 +45,19 @@ pub use forget::{Failure, Failures, ForgetError};
 pub(crate) use inline::{AnyInline, Inline, InlineView};
 pub use limits::Limits;
 pub use linked::{Party, StartProblem};
+pub(crate) use read::keeps_events;
 pub use read::{History, Loaded, ReadError, Recorded, RecordedJson};
 pub(crate) use registry::ToJson;
 pub use registry::{AggregateDescriptor, CommandDescriptor, HandlersDescriptor, Location, TypeRef};
+pub use retention::{DeleteError, Deletion, HeldBack, Retention, SnapshotError};
 pub use send::{AnyRejection, Dispatch, IntoRevision, Receipt, Sending};
 pub(crate) use shared::{Codecs, Shared};
+pub(crate) use snapshot::{Inside as SnapshotInside, KEPT};
 pub use start::{EngineBuilder, StartError};
 pub use stop::StopError;
 
 use crate::consumer::Consumers;
+use crate::layer::CommandLayer;
 use crate::message::StreamId;
 use crate::model::Aggregate;
 use crate::projection::{AnyProjection, Projected, Sources};
@@ -91,6 +99,8 @@ struct Inner {
     failures: broadcast::Sender<Failure>,
     consumers: Consumers,
     projections: HashMap<TypeId, Arc<dyn AnyProjection>>,
+    /// The first is the outermost.
+    layers: Box<[Arc<dyn CommandLayer>]>,
 }
 
 impl fmt::Debug for Engine {
@@ -195,6 +205,11 @@ impl Engine {
     pub(crate) fn knows<A: Aggregate>(&self) -> Result<(), UnknownTarget> {
         let known = self.inner.places.contains_key(&TypeId::of::<A>());
         if known { Ok(()) } else { Err(UnknownTarget::Aggregate { aggregate: std::any::type_name::<A>() }) }
+    }
+
+    /// The kind, if it is that of a durable aggregate.
+    pub(crate) fn durable_kind(&self, kind: &str) -> Option<&'static str> {
+        self.inner.kinds.get(kind).filter(|found| found.aggregate.durable).map(|found| found.aggregate.kind)
     }
 
     /// The store as it was given: what is personal is sealed there. For archives and copies, which must not hold more than the store does.

@@ -1,6 +1,6 @@
 //! What came with a command, and what can be said to its sender.
 
-use super::arena::written;
+use super::arena::{writes, written};
 use super::cell::{Cell, Core};
 use super::door::Pass;
 use super::error::{CommandError, panic_message};
@@ -9,9 +9,11 @@ use super::send::Receipt;
 use super::shared::Codecs;
 use crate::codec::{AnyCodec, CodecError};
 use crate::message::{CommandId, Expected, Metadata, Name, Revision};
-use crate::model::{Aggregate, Event, HandledBy, HandlerResult, Reply};
-use crate::store::{Body, Commit, Committed, NewEvent, Refusal, StoreError, Verdict};
+use crate::model::{Aggregate, Effects, Event, HandledBy, HandlerResult, Reply};
+use crate::store::{Body, Commit, Committed, NewEvent, NewState, Refusal, StoreError, Verdict};
+use crate::timer::Firing;
 use bytes::Bytes;
+use jiff::Timestamp;
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -27,6 +29,10 @@ pub(super) struct Order {
     pub(super) deadline: Instant,
     pub(super) timeout: Duration,
     pub(super) pass: Pass,
+    /// The timer whose command it is.
+    pub(super) firing: Option<Arc<Firing>>,
+    /// When the first timer is due that is recorded with it.
+    pub(super) alarm: Option<Timestamp>,
 }
 
 /// What the sender is told.
@@ -79,12 +85,14 @@ impl Order {
         }
     }
 
-    /// What the handler's output comes to; the events are left in `events`, which is empty. Inline views have seen them then.
+    /// What the handler's output and its effects come to; the events are left in `events`, which is empty. Inline views have seen them
+    /// then.
     pub(super) fn judge<A: Aggregate, C: HandledBy<A>>(
-        &self,
+        &mut self,
         cell: &Cell<A>,
         core: &mut Core<A>,
         output: C::Output,
+        effects: Option<Box<Effects>>,
         events: &mut Vec<A::Event>,
     ) -> Decided<A, C> {
         // Most commands record one: a list that is kept with every aggregate should hold no more.
@@ -94,13 +102,20 @@ impl Order {
             Err(rejection) => return Decided::Nothing(Err(CommandError::Rejected(rejection))),
         };
         let store_decides = self.own_id || self.expected.is_some_and(|expected| expected != Expected::Any);
-        if events.is_empty() && !store_decides {
-            // Nobody can ask for this reply again, and nobody says what it may rely on: there is nothing to record.
-            return Decided::Nothing(Ok(self.receipt(reply, core.revision, None)));
-        }
-        let commit = AssertUnwindSafe(|| self.commit::<A, C>(cell, core.revision, events, &reply));
+        let commit = AssertUnwindSafe(|| {
+            let body = body(&cell.shared.codecs, &core.state, events)?;
+            let records = store_decides || !events.is_empty() || effects.is_some();
+            records.then(|| self.commit::<A, C>(cell, core.revision, body, &reply)).transpose()
+        });
         match std::panic::catch_unwind(commit).unwrap_or_else(|panic| Err(panicked(&*panic))) {
-            Ok(mut commit) => {
+            // Nobody can ask for this reply again, and nobody says what it may rely on: there is nothing to record.
+            Ok(None) => Decided::Nothing(Ok(self.receipt(reply, core.revision, None))),
+            Ok(Some(mut commit)) => {
+                if (effects.is_some() || self.firing.is_some())
+                    && let Err(error) = self.add_timers(cell, effects, &mut commit.rows)
+                {
+                    return Decided::Unwritable(error);
+                }
                 if let Some(views) = &mut core.views
                     && let Err(Unfolded { projection, failure }) =
                         views.decide(&cell.shared, &cell.stream, core.revision, &self.metadata, events, &mut commit.rows)
@@ -122,7 +137,10 @@ impl Order {
         verdict: Result<Verdict, StoreError>,
     ) -> Result<Answer<R, E>, CommandError<E>> {
         match verdict {
-            Ok(Verdict::Committed(committed)) => Ok(Ok(self.receipt(reply, committed.revision, Some(&committed)))),
+            Ok(Verdict::Committed(committed)) => {
+                self.set_alarm();
+                Ok(Ok(self.receipt(reply, committed.revision, Some(&committed))))
+            }
             Ok(Verdict::Repeated(before)) => Ok(self.repeat(codecs, before)),
             Ok(Verdict::Refused(Refusal::Conflict { expected, actual })) => match self.expected {
                 Some(expected) if !expected.holds(actual) => Ok(Err(CommandError::Conflict { expected, actual })),
@@ -139,27 +157,46 @@ impl Order {
         &self,
         cell: &Cell<A>,
         revision: Option<Revision>,
-        events: &[A::Event],
+        body: Body,
         reply: &C::Reply,
     ) -> Result<Commit, CommandError<C::Error>> {
         let codecs = &cell.shared.codecs;
-        let failed = |what: &str, source: CodecError| CommandError::Codec { what: what.into(), encoding: true, source };
-        let event = |event: &A::Event| -> Result<NewEvent, CommandError<C::Error>> {
-            let schema = event.schema();
-            let payload =
-                written(|bytes| event.encode_into(&codecs.write, bytes)).map_err(|source| failed(schema.name, source))?;
-            Ok(NewEvent { name: Name::fixed(schema.name), version: schema.version, payload, tags: Vec::new() })
-        };
         Ok(Commit {
             stream: cell.stream.clone(),
             expected: Expected::last(revision),
             metadata: Arc::clone(&self.metadata),
             codec: codecs.name.clone(),
-            body: Body::Events(events.iter().map(event).collect::<Result<_, _>>()?),
-            reply: encode_reply(codecs, reply).map_err(|source| failed("the reply", source))?,
+            body,
+            reply: encode_reply(codecs, reply).map_err(|source| unencoded("the reply", source))?,
             rows: Vec::new(),
         })
     }
+}
+
+/// What the events come to in a commit. A durable aggregate's state that would be stored as it is already stored is taken out of `events`.
+fn body<A: Aggregate, E>(codecs: &Codecs, state: &A, events: &mut Vec<A::Event>) -> Result<Body, CommandError<E>> {
+    let payload = |event: &A::Event| {
+        written(|bytes| event.encode_into(&codecs.write, bytes)).map_err(|source| unencoded(event.schema().name, source))
+    };
+    if let Some(as_state) = A::STATE
+        && let Some(saved) = events.last()
+    {
+        let payload = payload(saved)?;
+        if !writes(&payload, |bytes| (as_state.encode)(state, &codecs.write, bytes)) {
+            return Ok(Body::State(NewState { version: A::VERSION, payload }));
+        }
+        events.clear();
+    }
+    let event = |event: &A::Event| {
+        let schema = event.schema();
+        let (name, version) = (Name::fixed(schema.name), schema.version);
+        Ok::<_, CommandError<E>>(NewEvent { name, version, payload: payload(event)?, tags: Vec::new() })
+    };
+    Ok(Body::Events(events.iter().map(event).collect::<Result<_, _>>()?))
+}
+
+fn unencoded<E>(what: &str, source: CodecError) -> CommandError<E> {
+    CommandError::Codec { what: what.into(), encoding: true, source }
 }
 
 /// What could not be read or shown, when the command took effect all the same.

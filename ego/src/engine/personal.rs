@@ -18,6 +18,9 @@ impl Linked {
             if let Some(shape) = (aggregate.in_state)() {
                 personal.state(aggregate.kind, shape);
             }
+            for command in self.commands(aggregate) {
+                personal.command(aggregate.kind, command.name, (command.in_command)());
+            }
         }
         for projection in projections {
             if let Some(shape) = (projection.in_view)() {
@@ -49,6 +52,9 @@ impl Linked {
             let shapes = aggregate.in_events.iter().filter_map(|shape| shape()).chain((aggregate.in_state)());
             if shapes.into_iter().any(|shape| !knows_whose(shape, false, DEPTH)) {
                 problems.push(StartProblem::NoSubject { of: aggregate.party() });
+            }
+            if aggregate.snapshots && (aggregate.in_state)().is_none() && personal.is_in_events(aggregate.kind) {
+                problems.push(StartProblem::UndeclaredState { aggregate: aggregate.party(), kind: aggregate.kind });
             }
         }
         for projection in projections {

@@ -93,7 +93,11 @@ impl<A: Aggregate> Drop for Leaving<A> {
     fn drop(&mut self) {
         for cell in self.0.drain(..) {
             let stream = cell.stream.clone();
-            if let Err(panic) = std::panic::catch_unwind(AssertUnwindSafe(|| drop(cell))) {
+            let leave = AssertUnwindSafe(|| {
+                cell.leave();
+                drop(cell);
+            });
+            if let Err(panic) = std::panic::catch_unwind(leave) {
                 tracing::error!(%stream, message = &*panic_message(&*panic), "a state panicked when it was dropped");
             }
         }

@@ -24,6 +24,12 @@ pub enum ReadError {
     /// What is recorded could not be read or folded.
     #[error(transparent)]
     Recovery(#[from] RecoveryError),
+    /// A durable aggregate keeps its last state and nothing else.
+    #[error("{kind:?} is durable: it keeps its last state, and no events")]
+    NoEvents {
+        /// Its kind.
+        kind: &'static str,
+    },
     /// The store could not be read.
     #[error("the store failed")]
     Store(#[from] StoreError),
@@ -33,11 +39,11 @@ pub enum ReadError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Loaded<A> {
-    /// The fold of all its events; the default when nothing has happened to it.
+    /// The fold of all its events, or what was saved last; the default when nothing has happened to it.
     pub state: A,
     /// Its last revision; `None` when nothing has happened to it.
     pub revision: Option<Revision>,
-    /// The position of its last event.
+    /// The position of its last event or save.
     pub position: Option<Position>,
 }
 
@@ -133,16 +139,18 @@ impl Engine {
     /// [`ReadError`].
     pub async fn load<A: Aggregate>(&self, id: impl AsRef<str>) -> Result<Loaded<A>, ReadError> {
         let stream = self.stream::<A>(id.as_ref())?;
-        let recovered = recover_apart::<A>(&self.inner.shared, stream).await?;
+        let recovered = recover_apart::<A>(&self.inner.shared, stream, false).await?;
         Ok(Loaded { state: recovered.core.state, revision: recovered.core.revision, position: recovered.position })
     }
 
     /// Everything that happened to the aggregate.
     ///
     /// # Errors
-    /// [`ReadError::Invalid`] for an id that is not allowed, [`ReadError::Unknown`] for a type that is not registered.
+    /// [`ReadError::Invalid`] for an id that is not allowed, [`ReadError::Unknown`] for a type that is not registered,
+    /// [`ReadError::NoEvents`] for one that is durable.
     pub fn history<A: Aggregate>(&self, id: impl AsRef<str>) -> Result<History<Recorded<A::Event>>, ReadError> {
         let stream = self.stream::<A>(id.as_ref())?;
+        keeps_events::<A>()?;
         let read = |shared: &Shared, event: &RecordedEvent| {
             let mut events = Vec::new();
             decode(shared, event, &mut events)?;
@@ -160,12 +168,16 @@ impl Engine {
     /// Everything that happened to the aggregate of this kind, by name, as JSON.
     ///
     /// # Errors
-    /// [`ReadError::Invalid`] for an id that is not allowed, [`ReadError::Unknown`] for a kind that nobody registered.
+    /// [`ReadError::Invalid`] for an id that is not allowed, [`ReadError::Unknown`] for a kind that nobody registered,
+    /// [`ReadError::NoEvents`] for one that is durable.
     pub fn history_by_name(&self, kind: &str, id: impl AsRef<str>) -> Result<History<RecordedJson>, ReadError> {
         let Some(found) = self.inner.kinds.get(kind) else {
             let known = self.inner.kinds.keys().copied().collect();
             return Err(UnknownTarget::Kind { kind: kind.to_owned(), known }.into());
         };
+        if found.aggregate.durable {
+            return Err(ReadError::NoEvents { kind: found.aggregate.kind });
+        }
         let to_json = found.aggregate.to_json;
         let stream = StreamId::new(kind, id.as_ref())?;
         let read = move |shared: &Shared, event: &RecordedEvent| {
@@ -193,7 +205,7 @@ impl Engine {
         })
     }
 
-    fn stream<A: Aggregate>(&self, id: &str) -> Result<StreamId, ReadError> {
+    pub(super) fn stream<A: Aggregate>(&self, id: &str) -> Result<StreamId, ReadError> {
         self.inner.place::<A>().ok_or(UnknownTarget::Aggregate { aggregate: std::any::type_name::<A>() })?;
         Ok(Place::<A>::stream(id)?)
     }
@@ -201,4 +213,9 @@ impl Engine {
     fn history_of<T>(&self, stream: StreamId, read: ReadOne<T>) -> History<T> {
         History { shared: Arc::clone(&self.inner.shared), stream, read, next: Some(None), page: VecDeque::new() }
     }
+}
+
+/// Whether there are events of this aggregate to read.
+pub(crate) fn keeps_events<A: Aggregate>() -> Result<(), ReadError> {
+    if A::STATE.is_none() { Ok(()) } else { Err(ReadError::NoEvents { kind: A::KIND }) }
 }

@@ -4,7 +4,7 @@ use super::place::{AnyPlace, Place};
 use super::send::{AnyRejection, Sending, by_name};
 use super::shared::Shared;
 use super::{Engine, Party};
-use crate::codec::{AnyCodec, Json};
+use crate::codec::{AnyCodec, Decode, Json};
 use crate::model::{Aggregate, Command, DecodeError, Event, EventSchema, Handles, Shape, Stored};
 use std::any::{TypeId, type_name};
 use std::fmt;
@@ -67,16 +67,20 @@ impl fmt::Debug for TypeRef {
 /// An aggregate that is linked in.
 #[derive(Clone, Copy, Debug)]
 pub struct AggregateDescriptor {
-    pub(super) kind: &'static str,
-    pub(super) aggregate: TypeRef,
-    pub(super) events: &'static [EventSchema],
+    pub(crate) kind: &'static str,
+    pub(crate) aggregate: TypeRef,
+    pub(crate) events: &'static [EventSchema],
+    /// Whether a state is kept instead of events.
+    pub(crate) durable: bool,
     pub(super) location: Location,
     pub(super) place: MakePlace,
-    pub(super) to_json: ToJson,
+    pub(crate) to_json: ToJson,
     /// What is personal in each of the events, in their order.
     pub(super) in_events: &'static [Said],
     /// What is personal in the state.
     pub(super) in_state: Said,
+    /// Whether snapshots of its state are stored.
+    pub(super) snapshots: bool,
 }
 
 /// What a type says of what is personal in it, if it says anything.
@@ -96,11 +100,13 @@ impl AggregateDescriptor {
             kind: A::KIND,
             aggregate: TypeRef::of::<A>(),
             events: A::Event::SCHEMAS,
+            durable: A::STATE.is_some(),
             location,
             place: |shared| Arc::new(Place::<A>::new(shared)),
             to_json: to_json::<A::Event>,
             in_events: A::Event::PERSONAL,
             in_state: || None,
+            snapshots: A::SNAPSHOTS.is_some(),
         }
     }
 
@@ -131,8 +137,8 @@ fn to_json<E: Event>(stored: Stored<'_>, codec: &AnyCodec) -> Result<Vec<(&'stat
 /// The handlers of one `#[ego::handlers]` block.
 #[derive(Clone, Copy, Debug)]
 pub struct HandlersDescriptor {
-    pub(super) aggregate: TypeRef,
-    pub(super) commands: &'static [CommandDescriptor],
+    pub(crate) aggregate: TypeRef,
+    pub(crate) commands: &'static [CommandDescriptor],
 }
 
 inventory::collect!(HandlersDescriptor);
@@ -148,11 +154,14 @@ impl HandlersDescriptor {
 /// One command of one aggregate.
 #[derive(Clone, Copy, Debug)]
 pub struct CommandDescriptor {
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     pub(super) command: TypeRef,
     pub(super) services: &'static [TypeRef],
     pub(super) location: Location,
     pub(super) by_name: ByName,
+    pub(crate) decode: Decode,
+    /// What is personal in it, if it says so.
+    pub(crate) in_command: Said,
 }
 
 /// Sends a command that came as JSON.
@@ -162,7 +171,22 @@ impl CommandDescriptor {
     /// Describes the handler at `location`, which asks for these services.
     #[must_use]
     pub const fn of<A: Handles<C>, C: Command>(location: Location, services: &'static [TypeRef]) -> Self {
-        Self { name: C::NAME, command: TypeRef::of::<C>(), services, location, by_name: by_name::<A, C> }
+        Self {
+            name: C::NAME,
+            command: TypeRef::of::<C>(),
+            services,
+            location,
+            by_name: by_name::<A, C>,
+            decode: AnyCodec::reads::<C>,
+            in_command: || None,
+        }
+    }
+
+    /// With what it says of what is personal in it.
+    #[must_use]
+    pub const fn personal(mut self, in_command: fn() -> Option<&'static Shape>) -> Self {
+        self.in_command = in_command;
+        self
     }
 
     pub(super) fn party(&self) -> Party {

@@ -6,6 +6,7 @@ use super::submit::Submit;
 use super::{CommandError, Engine, ForgetError};
 use crate::message::{CommandId, Expected, InvalidText, MetadataDraft, Position, Revision};
 use crate::model::{Aggregate, Command, HandledBy, Handles, Rejection};
+use crate::timer::Firing;
 use futures_util::future::BoxFuture;
 use std::any::Any;
 use std::fmt;
@@ -64,12 +65,16 @@ impl<C: Command> Dispatch<C> for Engine {
 #[derive(Debug, Default)]
 pub(super) struct Options {
     pub(super) command_id: Option<Result<CommandId, InvalidText>>,
+    /// The id is the engine's: nobody else knows it, so the command cannot have been recorded under it before.
+    pub(super) new_id: bool,
     /// Of a command that was taken before it is polled.
     pub(super) pass: Option<Pass>,
     pub(super) expected: Option<Result<Expected, RevisionZero>>,
     /// Boxed: most commands come without.
     pub(super) metadata: Option<Box<MetadataDraft>>,
     pub(super) timeout: Option<Duration>,
+    /// The timer whose command it is.
+    pub(super) firing: Option<Arc<Firing>>,
 }
 
 /// 0 was given as a revision.
@@ -149,6 +154,12 @@ impl<'e, R, E> Sending<'e, R, E> {
         self.options.timeout = Some(timeout);
         self
     }
+
+    /// It is the command of this timer.
+    pub(crate) fn firing(mut self, timer: Arc<Firing>) -> Self {
+        self.options.firing = Some(timer);
+        self
+    }
 }
 
 impl<'e, R: Send + 'static, E: Send + 'static> IntoFuture for Sending<'e, R, E> {
@@ -204,6 +215,15 @@ impl AnyRejection {
         let any: &dyn Any = &*self.0;
         any.downcast_ref()
     }
+
+    pub(super) fn new(rejection: impl Rejection) -> Self {
+        Self(Box::new(rejection))
+    }
+
+    pub(super) fn downcast<E: Rejection>(self) -> Option<E> {
+        let any: Box<dyn Any> = self.0;
+        any.downcast().ok().map(|error| *error)
+    }
 }
 
 impl fmt::Display for AnyRejection {
@@ -235,10 +255,8 @@ pub(super) fn by_name<A: Handles<C>, C: Command>(
             let decode = AssertUnwindSafe(|| serde_json::from_value(json));
             let decoded: Result<C, _> = std::panic::catch_unwind(decode).map_err(|panic| panicked(&*panic))?;
             let command = decoded.map_err(|error| codec_error("the command", false, error))?;
-            let receipt = Submit::<A, C>::new(door, &id, command)
-                .with(options)
-                .await
-                .map_err(|error| error.map(|rejection| AnyRejection(Box::new(rejection))))?;
+            let receipt =
+                Submit::<A, C>::new(door, &id, command).with(options).await.map_err(|error| error.map(AnyRejection::new))?;
             let reply = serde_json::to_value(&receipt.reply).map_err(|error| codec_error(RECORDED_REPLY, true, error))?;
             let Receipt { revision, position, command_id, repeated, .. } = receipt;
             Ok(Receipt { reply, revision, position, command_id, repeated })

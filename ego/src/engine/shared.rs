@@ -5,12 +5,16 @@ use super::gate::Gate;
 use super::inline::{Inlines, Views};
 use super::limits::Limits;
 use super::registry::ToJson;
+use super::retention::Retention;
+use super::snapshot::Writer;
 use crate::clock::{Clock, IdSource};
 use crate::codec::AnyCodec;
-use crate::message::{Name, Position};
+use crate::layer::EventLayer;
+use crate::message::{Name, Position, Tenant};
 use crate::model::{Aggregate, DecodeError, Services};
 use crate::privacy::Privacy;
 use crate::store::{AnyStore, StoreError};
+use crate::timer::Alarm;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
@@ -28,6 +32,11 @@ pub(crate) struct Shared {
     pub(crate) runtime: Handle,
     pub(super) recoveries: Semaphore,
     pub(super) gate: Gate,
+    /// Who saves the snapshots of all kinds.
+    pub(super) snapshots: Arc<Writer>,
+    /// What is deleted behind a snapshot, by kind.
+    pub(super) retentions: BTreeMap<&'static str, Retention>,
+    pub(crate) alarm: Alarm,
     /// Set before anything is sent.
     pub(super) inlines: OnceLock<Inlines>,
     pub(crate) started: Instant,
@@ -35,6 +44,10 @@ pub(crate) struct Shared {
     pub(crate) head_at_start: Option<Position>,
     /// How the events of each kind are read as JSON.
     pub(crate) to_json: BTreeMap<&'static str, ToJson>,
+    /// Around every handler of events; the first is the outermost.
+    pub(crate) event_layers: Box<[Arc<dyn EventLayer>]>,
+    /// The only one that it works for, if it is one's.
+    pub(super) tenant: Option<Tenant>,
     /// What stands as the source in the envelopes of published events.
     pub(crate) source: Arc<str>,
     /// How personal data are sealed, if there are any.

@@ -8,20 +8,25 @@ use super::limits::Limits;
 use super::linked::{Linked, StartProblem};
 use super::place::AnyPlace;
 use super::registry::Location;
+use super::retention::Retention;
 use super::shared::{Codecs, Shared};
+use super::snapshot::Writer;
 use super::{Engine, Inner, committer::Committer};
 use crate::clock::{Clock, IdSource, SystemClock, UuidSource};
 use crate::codec::{AnyCodec, Codec, Json};
 use crate::consumer::{Consumers, enter};
-use crate::message::Name;
+use crate::layer::{CommandLayer, EventLayer};
+use crate::message::{Name, Tenant};
 use crate::model::{Aggregate, Projection, Services};
 use crate::privacy::{Privacy, SubjectKeys};
 use crate::projection::{AnyProjection, OnNewVersion, ProjectionDescriptor, ProjectionOptions, ViewError};
 use crate::publish::{Publisher, PublisherOptions, Publishing};
 use crate::reactor::{Reacting, ReactorOptions, ReactorSources};
 use crate::store::{AnyStore, MemoryStore, Store, StoreError};
+use crate::tenant::TenantStore;
+use crate::timer::Alarm;
 use std::any::TypeId;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
@@ -34,6 +39,7 @@ use tokio::time::Instant;
 #[must_use = "an engine runs once it is started"]
 pub struct EngineBuilder {
     store: Option<AnyStore>,
+    tenant: Option<Tenant>,
     services: Services,
     limits: Limits,
     codec: AnyCodec,
@@ -45,6 +51,12 @@ pub struct EngineBuilder {
     projections: HashMap<TypeId, (&'static str, ProjectionOptions)>,
     publishers: Vec<Publishing>,
     reactors: Vec<Reacting>,
+    /// By kind.
+    retentions: BTreeMap<&'static str, Retention>,
+    /// Those of them that keep no snapshots.
+    unkept: Vec<&'static str>,
+    layers: Vec<Arc<dyn CommandLayer>>,
+    event_layers: Vec<Arc<dyn EventLayer>>,
     node: Option<String>,
     source: String,
     subject_keys: Option<Arc<dyn SubjectKeys>>,
@@ -64,6 +76,7 @@ impl Default for EngineBuilder {
     fn default() -> Self {
         Self {
             store: None,
+            tenant: None,
             services: Services::new(),
             limits: Limits::default(),
             codec: AnyCodec::default(),
@@ -75,6 +88,10 @@ impl Default for EngineBuilder {
             projections: HashMap::new(),
             publishers: Vec::new(),
             reactors: Vec::new(),
+            retentions: BTreeMap::new(),
+            unkept: Vec::new(),
+            layers: Vec::new(),
+            event_layers: Vec::new(),
             node: None,
             source: "/ego".to_owned(),
             subject_keys: None,
@@ -94,6 +111,14 @@ impl EngineBuilder {
     pub fn subject_keys(mut self, keys: impl SubjectKeys) -> Self {
         self.subject_keys = Some(Arc::new(keys));
         self
+    }
+
+    /// Keeps everything in this tenant's part of a store, and works for that tenant alone: a command that says nothing of a tenant is of this
+    /// one, and a command of another is [refused](super::CommandError::Denied). [`Engine::stop`] leaves the store open. A kind has to be so
+    /// much shorter as the tenant's name is long, see [`tenant`](crate::tenant).
+    pub fn tenant(mut self, store: TenantStore) -> Self {
+        self.tenant = Some(store.tenant().clone());
+        self.store(store)
     }
 
     /// Gives a service that handlers ask for by its type.
@@ -171,6 +196,28 @@ impl EngineBuilder {
         self
     }
 
+    /// Deletes events of each aggregate of this kind when a snapshot of it was saved, as [`Engine::delete_events`] does. The kind has to be
+    /// registered, and to have snapshots.
+    pub fn retention<A: Aggregate>(mut self, keep: impl Into<Retention>) -> Self {
+        if A::SNAPSHOTS.is_none() {
+            self.unkept.push(std::any::type_name::<A>());
+        }
+        self.retentions.insert(A::KIND, keep.into());
+        self.require::<A>()
+    }
+
+    /// Does this around every command, inside of the layers that were added before.
+    pub fn layer(mut self, layer: impl CommandLayer) -> Self {
+        self.layers.push(Arc::new(layer));
+        self
+    }
+
+    /// Does this around the methods of async projections and of reactors, inside of the layers that were added before.
+    pub fn event_layer(mut self, layer: impl EventLayer) -> Self {
+        self.event_layers.push(Arc::new(layer));
+        self
+    }
+
     /// The name of this node among those that work on the same store, the same at each start: what an
     /// [observer](crate::model::Audience::Observer) keeps its checkpoint under.
     pub fn node(mut self, name: impl Into<String>) -> Self {
@@ -198,8 +245,12 @@ impl EngineBuilder {
         let linked = Linked::collect();
         let mut problems = linked.problems(&self.services);
         problems.extend(linked.missing(&self.required));
+        problems.extend(self.unkept.iter().map(|aggregate| StartProblem::NoSnapshots { aggregate }));
+        problems.extend(linked.too_long(store.capabilities().reserved));
         let projections = ProjectionDescriptor::linked();
-        problems.extend(ProjectionDescriptor::problems(&projections, &self.services, |aggregate| linked.has(aggregate)));
+        problems.extend(ProjectionDescriptor::problems(&projections, &self.services, |reader, aggregate| {
+            linked.not_a_source(reader, aggregate)
+        }));
         let unknown = |id: &TypeId| !projections.iter().any(|one| one.projection.id() == *id);
         let unknown = self.projections.iter().filter(|(id, _)| unknown(id));
         problems.extend(unknown.map(|(_, (projection, _))| StartProblem::UnknownProjection { projection }));
@@ -219,6 +270,7 @@ impl EngineBuilder {
         let store = privacy.as_ref().map_or(store, |privacy| privacy.store());
         let head_at_start = store.head().await.map_err(StartError::Store)?;
         let shared = Arc::new(Shared {
+            snapshots: Writer::new(store.clone(), runtime.clone(), limits.snapshot_bytes),
             committer: Committer::new(store.clone(), runtime.clone(), limits.commit_bytes, limits.batch),
             store,
             services: Arc::new(self.services),
@@ -228,12 +280,16 @@ impl EngineBuilder {
             runtime,
             recoveries: Semaphore::new(limits.recoveries),
             gate: Gate::default(),
+            retentions: self.retentions,
+            alarm: Alarm::default(),
             inlines: OnceLock::new(),
             started: Instant::now(),
             head_at_start,
             to_json: linked.aggregates.iter().map(|aggregate| (aggregate.kind, aggregate.to_json)).collect(),
+            event_layers: self.event_layers.into(),
             source: self.source.into(),
             privacy,
+            tenant: self.tenant,
             limits,
         });
         let places: HashMap<TypeId, Arc<dyn AnyPlace>> = linked
@@ -255,6 +311,7 @@ impl EngineBuilder {
             failures: broadcast::Sender::new(Failures::KEPT),
             consumers: Consumers::begin(&shared, consumers),
             projections,
+            layers: self.layers.into(),
             shared,
         });
         inner.passivate_in_the_background();

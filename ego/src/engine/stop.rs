@@ -41,6 +41,7 @@ impl Engine {
         shared.gate.close();
         let emptied = self.doors.empty(&shared.gate, within).await;
         shared.gate.hurry();
+        shared.snapshots.end(within.saturating_sub(began.elapsed())).await;
         self.inner.consumers.end(within.saturating_sub(began.elapsed())).await;
         shared.store.close().await?;
         emptied.map_err(|unfinished| StopError::Unfinished { unfinished, within })

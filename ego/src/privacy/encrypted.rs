@@ -3,7 +3,7 @@
 use super::ring::KeyRing;
 use super::{PrivacyError, key};
 use crate::delegate_store;
-use crate::message::{Actor, CommandId, Metadata, Position, Revision, StreamId};
+use crate::message::{Actor, CommandId, Metadata, Name, Position, Revision, StreamId};
 use crate::store::{
     Body, Capabilities, Commit, Committed, Direction, Filter, Page, RecordedEvent, Refusal, Row, RowChange, Snapshot, Step,
     Stepped, Store, StoreError, StoredState, Verdict,
@@ -270,6 +270,20 @@ impl<S: Store> Store for Encrypted<S> {
         state.payload = self.open_at(&state_place(stream), &state.payload)?;
         state.metadata = self.open_metadata(stream, &state.metadata)?;
         Ok(Some(state))
+    }
+
+    async fn read_states(
+        &self,
+        after: Option<Position>,
+        kinds: &[Name],
+        limit: usize,
+    ) -> Result<Page<StoredState, Position>, StoreError> {
+        let mut page = self.inner.read_states(after, kinds, limit).await?;
+        for state in &mut page.items {
+            state.payload = self.open_at(&state_place(&state.stream), &state.payload)?;
+            state.metadata = self.open_metadata(&state.stream, &state.metadata)?;
+        }
+        Ok(page)
     }
 
     async fn step(&self, step: Step) -> Result<Stepped, StoreError> {

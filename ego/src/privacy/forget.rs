@@ -1,11 +1,12 @@
 //! Forgetting a subject.
 
 use super::json;
+use super::parts::{parts_of_row, parts_of_snapshot};
 use super::rows::TableOf;
-use crate::engine::Engine;
-use crate::message::{Position, StreamId};
-use crate::projection::DeadRow;
+use crate::engine::{Engine, KEPT};
+use crate::message::{Name, Position, StreamId};
 use crate::store::{AnyStore, Filter, Page, PrivacyError, Store, StoreError};
+use crate::timer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
@@ -23,12 +24,14 @@ pub struct ForgetReport {
     pub more_streams: bool,
     /// How many states of durable aggregates hold such data.
     pub states: u64,
-    /// How many snapshots do.
+    /// How many snapshots do, those that stand in the place of deleted events among them.
     pub snapshots: u64,
     /// How many views of each projection do.
     pub views: BTreeMap<String, u64>,
     /// How many dead letters do.
     pub dead_letters: u64,
+    /// How many commands that are sent later do, or were refused then.
+    pub timers: u64,
 }
 
 impl ForgetReport {
@@ -119,7 +122,11 @@ impl Engine {
                         report.states += 1;
                         report.add(&head.stream);
                     }
-                    if store.load_snapshot(&head.stream).await?.is_some_and(|snapshot| holds(&snapshot.payload, subject)) {
+                    if store
+                        .load_snapshot(&head.stream)
+                        .await?
+                        .is_some_and(|snapshot| any_holds(&parts_of_snapshot(&snapshot.payload), subject))
+                    {
                         report.snapshots += 1;
                         report.add(&head.stream);
                     }
@@ -128,12 +135,15 @@ impl Engine {
                 after = Some(next);
             }
         }
-        for table in self.every_projection().flat_map(|projection| projection.tables_with_events()) {
+        let own = [KEPT, timer::TIMERS, timer::FAILED].map(Name::fixed);
+        for table in self.every_projection().flat_map(|projection| projection.tables_with_events()).chain(own) {
             let found = rows_with(store, &table, subject).await?;
             match TableOf::of(&table) {
                 TableOf::Views { projection } if found > 0 => *report.views.entry(projection.to_owned()).or_default() += found,
+                TableOf::Views { .. } | TableOf::Other => {}
                 TableOf::DeadLetters => report.dead_letters += found,
-                _ => {}
+                TableOf::Snapshots => report.snapshots += found,
+                TableOf::Timers { .. } => report.timers += found,
             }
         }
         Ok(report)
@@ -144,22 +154,17 @@ async fn rows_with(store: &AnyStore, table: &str, subject: &str) -> Result<u64, 
     let (mut found, mut start) = (0, bytes::Bytes::new());
     loop {
         let page = store.list_rows(table, &start, None, PAGE).await?;
-        for row in &page.items {
-            let holds = match TableOf::of(table) {
-                TableOf::DeadLetters => DeadRow::read(&row.value)
-                    .is_some_and(|mut letter| letter.content().is_some_and(|content| holds(content.as_bytes(), subject))),
-                // In front of a view stands the name of its codec.
-                _ => {
-                    holds(row.value.get(1 + usize::from(row.value.first().copied().unwrap_or(0))..).unwrap_or_default(), subject)
-                }
-            };
-            found += u64::from(holds);
-        }
+        let with = page.items.iter().filter(|row| any_holds(&parts_of_row(table, &row.value), subject));
+        found += with.count() as u64;
         match page.next {
             Some(next) => start = next,
             None => return Ok(found),
         }
     }
+}
+
+fn any_holds(parts: &[bytes::Bytes], subject: &str) -> bool {
+    parts.iter().any(|part| holds(part, subject))
 }
 
 /// Whether something of the subject is sealed in it.

@@ -36,6 +36,7 @@ mod json;
 mod key;
 mod keychain;
 mod model;
+mod parts;
 mod ring;
 mod rows;
 mod subject;

@@ -15,6 +15,8 @@ struct Kind {
     /// By their names and older names.
     events: HashMap<&'static str, &'static Shape>,
     state: Option<&'static Shape>,
+    /// What each command says of itself, if it says anything.
+    commands: HashMap<&'static str, Option<&'static Shape>>,
 }
 
 impl Personal {
@@ -27,6 +29,13 @@ impl Personal {
     pub(crate) fn state(&mut self, kind: &'static str, shape: &'static Shape) {
         if shape.is_personal() {
             self.kinds.entry(kind).or_default().state = Some(shape);
+        }
+    }
+
+    pub(crate) fn command(&mut self, kind: &'static str, name: &'static str, shape: Option<&'static Shape>) {
+        let is_personal = shape.is_some_and(Shape::is_personal);
+        if is_personal || self.is_in(kind) {
+            self.kinds.entry(kind).or_default().commands.insert(name, shape);
         }
     }
 
@@ -62,6 +71,16 @@ impl Personal {
 
     pub(super) fn in_state(&self, kind: &str) -> Option<&'static Shape> {
         self.kinds.get(kind)?.state
+    }
+
+    /// What a command of a kind with something personal says of itself.
+    pub(super) fn in_command(&self, kind: &str, name: &str) -> Option<&'static Shape> {
+        self.kinds.get(kind)?.commands.get(name).copied().flatten()
+    }
+
+    /// Whether something is in any view.
+    pub(super) fn has_views(&self) -> bool {
+        !self.views.is_empty()
     }
 
     pub(crate) fn in_view(&self, projection: &str) -> Option<&'static Shape> {

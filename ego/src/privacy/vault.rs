@@ -6,14 +6,13 @@
 use super::json::{self, OfForgotten, Opener, Place, Sealer, Stop};
 use super::keychain::{Hand, Keychain};
 use super::model::Personal;
-use super::rows::TableOf;
+use super::parts::parts_of_snapshot;
 use crate::delegate_store;
-use crate::message::{CommandId, Expected, Position, Revision, StreamId};
+use crate::message::{CommandId, Expected, Name, Position, Revision, StreamId};
 use crate::model::Shape;
-use crate::projection::DeadRow;
 use crate::store::{
-    AnyStore, Body, Commit, Committed, Direction, Filter, Page, PrivacyError, RecordedEvent, Refusal, Row, RowChange, Snapshot,
-    Step, Stepped, Store, StoreError, StoredState, Verdict,
+    AnyStore, Body, Commit, Committed, Direction, Filter, Page, PrivacyError, RecordedEvent, Refusal, Row, Snapshot, Step,
+    Stepped, Store, StoreError, StoredState, Verdict,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -25,7 +24,7 @@ use std::sync::Arc;
 /// A store that seals what is personal under the keys of its subjects.
 pub(crate) struct Vault {
     inner: AnyStore,
-    personal: Arc<Personal>,
+    pub(super) personal: Arc<Personal>,
     keychain: Arc<Keychain>,
     /// Whose data some streams hold: all of them, as far as this program knows.
     subjects: Mutex<LruCache<StreamId, BTreeSet<Arc<str>>>>,
@@ -35,7 +34,7 @@ pub(crate) struct Vault {
 const STREAMS: usize = 10_000;
 
 /// What cannot be read or written is told with where it is.
-fn at(place: Place<'_>) -> impl Fn(PrivacyError) -> StoreError + '_ {
+pub(super) fn at(place: Place<'_>) -> impl Fn(PrivacyError) -> StoreError + '_ {
     move |source| StoreError::sealed(place.join(" "), source)
 }
 
@@ -45,7 +44,7 @@ impl Vault {
     }
 
     /// Does the work, with the keys that it turns out to need.
-    async fn with_keys<T>(
+    pub(super) async fn with_keys<T>(
         &self,
         hand: &mut Hand,
         create: bool,
@@ -64,7 +63,7 @@ impl Vault {
     }
 
     /// The content, sealed, and whose it is.
-    async fn seal(
+    pub(super) async fn seal(
         &self,
         hand: &mut Hand,
         place: Place<'_>,
@@ -86,7 +85,12 @@ impl Vault {
     }
 
     /// The content, opened; and a subject whose part of it was redacted.
-    async fn open(&self, hand: &mut Hand, place: Place<'_>, content: &Bytes) -> Result<(Bytes, Option<Arc<str>>), PrivacyError> {
+    pub(super) async fn open(
+        &self,
+        hand: &mut Hand,
+        place: Place<'_>,
+        content: &Bytes,
+    ) -> Result<(Bytes, Option<Arc<str>>), PrivacyError> {
         let raw = match str::from_utf8(content) {
             Ok(raw) if json::may_hold_sealed(content) => raw,
             _ => return Ok((content.clone(), None)),
@@ -128,89 +132,6 @@ impl Vault {
         Ok(())
     }
 
-    async fn seal_whole(
-        &self,
-        hand: &mut Hand,
-        place: Place<'_>,
-        subjects: &BTreeSet<Arc<str>>,
-        of_forgotten: OfForgotten,
-        content: &Bytes,
-    ) -> Result<Bytes, PrivacyError> {
-        let raw = str::from_utf8(content).map_err(|_| PrivacyError::NotFound { field: "/…".into() })?;
-        let sealed = self.with_keys(hand, true, |hand| json::seal_whole(subjects, place, hand, of_forgotten, raw, "null")).await;
-        sealed.map(Bytes::from)
-    }
-
-    async fn seal_row(&self, hand: &mut Hand, row: &mut RowChange) -> Result<(), PrivacyError> {
-        let Some(value) = &mut row.value else { return Ok(()) };
-        match TableOf::of(&row.table) {
-            TableOf::Views { projection } => {
-                let Some(shape) = self.personal.in_view(projection) else { return Ok(()) };
-                let key = String::from_utf8_lossy(&row.key);
-                let (codec, view) = split_view(value);
-                let (sealed, _) = self.seal(hand, &["view", &row.table, &key], Some(shape), OfForgotten::Redact, &view).await?;
-                *value = [codec, sealed].concat().into();
-            }
-            TableOf::DeadLetters => {
-                let Some(mut letter) = DeadRow::read(value) else { return Ok(()) };
-                let (kind, name) = letter.event();
-                let Some(shape) = self.personal.in_event(kind, name) else { return Ok(()) };
-                let key = hex(&row.key);
-                let (mut subjects, place) = (BTreeSet::new(), ["dead letter", &*row.table, &*key]);
-                if let Some(content) = letter.content() {
-                    let plain = Bytes::from(std::mem::take(content));
-                    let (sealed, of) = self.seal(hand, &place, Some(shape), OfForgotten::Redact, &plain).await?;
-                    *content = String::from_utf8_lossy(&sealed).into_owned();
-                    subjects = of;
-                }
-                // It may quote what it failed at.
-                if let Some(error) = letter.error().filter(|_| !subjects.is_empty()) {
-                    let plain = Bytes::from(json::text(error));
-                    let sealed = self.seal_whole(hand, &place, &subjects, OfForgotten::Redact, &plain).await?;
-                    *error = String::from_utf8_lossy(&sealed).into_owned();
-                }
-                *value = letter.write().into();
-            }
-            TableOf::Other => {}
-        }
-        Ok(())
-    }
-
-    async fn open_row(&self, hand: &mut Hand, table: &str, key: &[u8], value: Bytes) -> Result<Bytes, StoreError> {
-        if !json::may_hold_sealed(&value) {
-            return Ok(value);
-        }
-        match TableOf::of(table) {
-            TableOf::Views { .. } => {
-                let key = String::from_utf8_lossy(key);
-                let place = ["view", table, &key];
-                let (codec, view) = split_view(&value);
-                let (opened, _) = self.open(hand, &place, &view).await.map_err(at(&place))?;
-                Ok([codec, opened].concat().into())
-            }
-            TableOf::DeadLetters => {
-                let Some(mut letter) = DeadRow::read(&value) else { return Ok(value) };
-                let key = hex(key);
-                let place = ["dead letter", table, &key];
-                if let Some(content) = letter.content() {
-                    let sealed = Bytes::from(std::mem::take(content));
-                    let (opened, _) = self.open(hand, &place, &sealed).await.map_err(at(&place))?;
-                    *content = String::from_utf8_lossy(&opened).into_owned();
-                }
-                if let Some(error) = letter.error().filter(|error| error.starts_with('{')) {
-                    let sealed = Bytes::copy_from_slice(error.as_bytes());
-                    let (opened, _) = self.open(hand, &place, &sealed).await.map_err(at(&place))?;
-                    if opened != sealed {
-                        *error =
-                            serde_json::from_slice(&opened).unwrap_or_else(|_| "what was said of it was forgotten".to_owned());
-                    }
-                }
-                Ok(letter.write().into())
-            }
-            TableOf::Other => Ok(value),
-        }
-    }
-
     async fn open_reply(&self, hand: &mut Hand, stream: &StreamId, committed: &mut Committed) -> Result<(), PrivacyError> {
         let place = ["reply", stream.kind(), stream.id(), committed.command_id.as_str()];
         let (opened, forgotten) = self.open(hand, &place, &committed.reply).await?;
@@ -247,7 +168,7 @@ impl Vault {
         let mut add = |payload: &[u8]| subjects.extend(subjects_of(payload));
         let failed = |error: StoreError| PrivacyError::keys("looking for whom a reply may speak of", error);
         if let Some(snapshot) = self.inner.load_snapshot(stream).await.map_err(failed)? {
-            add(&snapshot.payload);
+            parts_of_snapshot(&snapshot.payload).iter().for_each(|part| add(part));
         }
         let mut from = None;
         loop {
@@ -281,7 +202,7 @@ impl Vault {
 }
 
 /// Whose data are sealed in it.
-fn subjects_of(payload: &[u8]) -> BTreeSet<Arc<str>> {
+pub(super) fn subjects_of(payload: &[u8]) -> BTreeSet<Arc<str>> {
     let mut subjects = BTreeSet::new();
     json::each_sealed(str::from_utf8(payload).unwrap_or_default(), &mut |sealed| {
         subjects.insert(sealed.of.as_ref().into());
@@ -290,18 +211,8 @@ fn subjects_of(payload: &[u8]) -> BTreeSet<Arc<str>> {
 }
 
 /// Nobody is told by a number, a truth or nothing.
-fn may_tell_of_somebody(reply: &[u8]) -> bool {
+pub(super) fn may_tell_of_somebody(reply: &[u8]) -> bool {
     matches!(reply.first(), Some(b'"' | b'{' | b'[')) && reply != b"[]" && reply != b"{}" && reply != b"\"\""
-}
-
-/// A view's codec, as it stands in front of it, and the view.
-fn split_view(value: &Bytes) -> (Bytes, Bytes) {
-    let codec = value.first().map_or(0, |len| usize::from(*len) + 1).min(value.len());
-    (value.slice(..codec), value.slice(codec..))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[async_trait]
@@ -384,16 +295,15 @@ impl Store for Vault {
 
     async fn save_snapshot(&self, stream: &StreamId, mut snapshot: Snapshot) -> Result<(), StoreError> {
         let place = ["snapshot", stream.kind(), stream.id()];
-        let shape = self.personal.in_state(stream.kind());
-        let sealed = self.seal(&mut Hand::new(), &place, shape, OfForgotten::Redact, &snapshot.payload).await;
-        snapshot.payload = sealed.map_err(at(&place))?.0;
+        let sealed = self.seal_snapshot(&mut Hand::new(), &place, stream.kind(), &snapshot.payload).await;
+        snapshot.payload = sealed.map_err(at(&place))?;
         self.inner.save_snapshot(stream, snapshot).await
     }
 
     async fn load_snapshot(&self, stream: &StreamId) -> Result<Option<Snapshot>, StoreError> {
         let Some(mut snapshot) = self.inner.load_snapshot(stream).await? else { return Ok(None) };
         let place = ["snapshot", stream.kind(), stream.id()];
-        snapshot.payload = self.open(&mut Hand::new(), &place, &snapshot.payload).await.map_err(at(&place))?.0;
+        snapshot.payload = self.open_snapshot(&mut Hand::new(), &place, &snapshot.payload).await.map_err(at(&place))?;
         Ok(Some(snapshot))
     }
 
@@ -402,6 +312,22 @@ impl Store for Vault {
         let place = ["state", stream.kind(), stream.id()];
         state.payload = self.open(&mut Hand::new(), &place, &state.payload).await.map_err(at(&place))?.0;
         Ok(Some(state))
+    }
+
+    async fn read_states(
+        &self,
+        after: Option<Position>,
+        kinds: &[Name],
+        limit: usize,
+    ) -> Result<Page<StoredState, Position>, StoreError> {
+        let mut page = self.inner.read_states(after, kinds, limit).await?;
+        let mut hand = Hand::new();
+        for state in &mut page.items {
+            let place = ["state", state.stream.kind(), state.stream.id()];
+            let opened = self.open(&mut hand, &place, &state.payload).await.map_err(at(&place));
+            state.payload = opened?.0;
+        }
+        Ok(page)
     }
 
     async fn step(&self, mut step: Step) -> Result<Stepped, StoreError> {

@@ -3,6 +3,7 @@
 use super::options::ProjectionOptions;
 use super::projected::{AnyProjection, Projected};
 use super::source::{Source, Sources};
+use crate::codec::{AnyCodec, Decode};
 use crate::engine::{Location, Party, Shared, TypeRef};
 use crate::model::{Mode, Shape};
 use crate::store::StoreError;
@@ -23,6 +24,7 @@ pub struct ProjectionDescriptor {
     pub(crate) open: Open,
     /// What is personal in a view, if it says so.
     pub(crate) in_view: fn() -> Option<&'static Shape>,
+    pub(crate) decode: Decode,
 }
 
 type Open = fn(Arc<Shared>, ProjectionOptions) -> BoxFuture<'static, Result<Arc<dyn AnyProjection>, StoreError>>;
@@ -56,6 +58,7 @@ impl ProjectionDescriptor {
                 Box::pin(async move { Ok(Projected::<P>::open(&shared, options).await? as Arc<dyn AnyProjection>) })
             },
             in_view: || None,
+            decode: AnyCodec::reads::<P>,
         }
     }
 

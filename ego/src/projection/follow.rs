@@ -2,18 +2,19 @@
 //! read. One task does all of it, so that there is one writer.
 
 use super::dead::{self, Cause, DeadLetter, Letter};
-use super::fold::{Slot, fold_once};
+use super::fold::{Slot, fold_layered};
 use super::handle::{OpError, Replayed};
 use super::ops::{Answer, Done, Op, Request};
 use super::projected::Projected;
 use super::source::Sources;
 use super::sweep::Sweep;
 use super::table::Generation;
-use super::track::{Halt, Track, filter, read};
+use super::track::{Halt, Track, follows, read};
 use crate::consumer::{Consumer, Control, State, StoppedBy, Wanted, with_causes};
 use crate::message::{Name, Position};
 use crate::model::Failure;
-use crate::store::{Filter, RowChange, StoreError};
+use crate::store::{RowChange, StoreError};
+use crate::subscription::Follows;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::convert::Infallible;
@@ -30,8 +31,8 @@ impl<P: Sources> Consumer for Folder<P> {
         &self.0.control
     }
 
-    fn filter(&self) -> Filter {
-        filter::<P>()
+    fn follows(&self) -> Follows {
+        follows::<P>()
     }
 
     fn follow(&self) -> BoxFuture<'_, Result<(), StoppedBy>> {
@@ -239,7 +240,8 @@ impl<P: Sources> Projected<P> {
         let Some(item) = items.into_iter().find(|item| item.delivery.ordinal() == letter.ordinal) else { return Ok(()) };
         let before = slot.view.as_ref().map(|view| super::table::encode(&self.shared.codecs, view)).transpose();
         let before = before.map_err(Failure::new)?;
-        let folded = fold_once(&*item.given, &mut slot.view, &item.delivery, letter.attempts().saturating_add(1)).await;
+        let attempt = letter.attempts().saturating_add(1);
+        let folded = fold_layered(self, &letter.key, &*item.given, &mut slot.view, &item.delivery, attempt).await;
         if folded.is_err() {
             slot.view = Slot::of(self, before)?.view;
         }

@@ -1,10 +1,9 @@
 //! What is wrong with the projections that are linked in.
 
 use super::descriptor::ProjectionDescriptor;
-use crate::engine::{Party, StartProblem};
+use crate::engine::{Party, StartProblem, TypeRef};
 use crate::message::StreamId;
 use crate::model::{Mode, Services};
-use std::any::TypeId;
 
 impl ProjectionDescriptor {
     /// In the order of their names and of the source, each once.
@@ -16,7 +15,11 @@ impl ProjectionDescriptor {
     }
 
     /// Everything that is wrong with them against each other, the aggregates and the services.
-    pub(crate) fn problems(all: &[&'static Self], services: &Services, registered: impl Fn(TypeId) -> bool) -> Vec<StartProblem> {
+    pub(crate) fn problems(
+        all: &[&'static Self],
+        services: &Services,
+        not_a_source: impl Fn(Party, TypeRef) -> Option<StartProblem>,
+    ) -> Vec<StartProblem> {
         let mut problems = Vec::new();
         for (index, one) in all.iter().enumerate() {
             if let Some(first) = all[..index].iter().find(|first| first.name == one.name) {
@@ -26,10 +29,7 @@ impl ProjectionDescriptor {
             problems.extend(StreamId::check_kind(one.name).err().map(|reason| invalid(reason.to_string())));
             problems.extend(one.own_problem().map(|reason| invalid(reason.to_owned())));
             for source in (one.sources)() {
-                if !registered(source.aggregate.id()) {
-                    let reader = one.party();
-                    problems.push(StartProblem::UnknownSource { reader, aggregate: source.aggregate.name() });
-                }
+                problems.extend(not_a_source(one.party(), source.aggregate));
                 for service in source.services.iter().filter(|service| !services.contains(service.id())) {
                     let handler = Party { name: one.projection.name(), location: source.location };
                     problems.push(StartProblem::MissingService { service: service.name(), kind: one.name, handler });
@@ -69,8 +69,10 @@ mod tests {
     fn own_problem(mode: Mode, indexes: &'static [&'static str], sources: fn() -> Vec<SourceInfo>) -> Option<&'static str> {
         let location = Location::new("views.rs", 1);
         let projection = TypeRef::of::<()>();
+        let decode = crate::codec::AnyCodec::reads::<u8>;
         let open = |_, _| Box::pin(async { Err(StoreError::Closed) }) as _;
-        ProjectionDescriptor { name: "p", version: 1, mode, indexes, projection, location, sources, open, in_view: || None }
+        let in_view = || None;
+        ProjectionDescriptor { name: "p", version: 1, mode, indexes, projection, location, sources, open, decode, in_view }
             .own_problem()
     }
 

@@ -11,7 +11,7 @@ use crate::message::Position;
 use crate::model::{Delivery, Failure, Keys, Stored};
 use crate::privacy::Privacy;
 use crate::store::{Advance, Filter, RecordedEvent, RowChange, Step, Stepped, Store, StoreError};
-use crate::subscription::{Tail, delivery};
+use crate::subscription::{Follows, Tail, delivery};
 use bytes::Bytes;
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
@@ -88,7 +88,7 @@ impl<P: Sources> Track<P> {
         let dead = dead_keys(store, &tables).await?;
         let has_all = saved.is_none() && store.list_rows(&tables.views, &[], None, 1).await?.items.is_empty();
         Ok(Self {
-            tail: Tail::new(Arc::clone(&projected.shared), filter::<P>(), saved),
+            tail: Tail::new(Arc::clone(&projected.shared), follows::<P>(), saved),
             projected: Arc::clone(projected),
             generation,
             tables,
@@ -124,7 +124,7 @@ impl<P: Sources> Track<P> {
         {
             tailed.events.retain(|event| event.position <= limit);
             tailed.upto = limit;
-            self.tail = Tail::new(Arc::clone(&projected.shared), filter::<P>(), Some(limit));
+            self.tail = Tail::new(Arc::clone(&projected.shared), follows::<P>(), Some(limit));
         }
         if tailed.events.is_empty() {
             return self.pass_over(tailed.upto).await;
@@ -437,8 +437,8 @@ fn forgotten<P: Sources>(projected: &Projected<P>) -> u64 {
     projected.shared.privacy.as_ref().map_or(0, Privacy::forgotten)
 }
 
-pub(super) fn filter<P: Sources>() -> Filter {
-    P::SOURCES.iter().fold(Filter::all(), |filter, source| filter.kind(source.kind))
+pub(super) fn follows<P: Sources>() -> Follows {
+    Follows::Events(P::SOURCES.iter().fold(Filter::all(), |filter, source| filter.kind(source.kind)))
 }
 
 /// What a recorded event means today, and whose views that changes.

@@ -7,14 +7,15 @@
 //! Engines that work on one store at the same time each publish what lies behind the checkpoint: nothing is lost, much comes twice. So a
 //! publisher belongs to one of them.
 //!
-//! Read [`Publisher`] and [`Envelope`] first. States of durable aggregates are not published.
+//! The states of durable aggregates are sent out in the same way, by a publisher with [`PublisherOptions::states`].
+//!
+//! Read [`Publisher`] and [`Envelope`] first.
 
 mod channel;
 mod cloud_event;
 mod envelope;
 mod file;
 mod format;
-mod lines;
 mod options;
 mod run;
 

@@ -5,7 +5,7 @@ use crate::message::{Name, StreamId};
 use crate::store::Filter;
 use std::sync::Arc;
 
-/// Which events a publisher is given, how many at once, and what becomes of what it cannot publish.
+/// Which events or states a publisher is given, how many at once, and what becomes of what it cannot publish.
 ///
 /// ```
 /// use ego::consumer::Policy;
@@ -15,6 +15,7 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublisherOptions {
+    pub(super) states: bool,
     pub(super) filter: Filter,
     pub(super) begin: Begin,
     pub(super) policy: Policy,
@@ -32,7 +33,21 @@ impl PublisherOptions {
     /// Every event from the first on, 100 at once; after ten retries, over about a minute, it stops visibly.
     #[must_use]
     pub fn new() -> Self {
-        Self { filter: Filter::all(), begin: Begin::Start, policy: Policy::fail().retries(10), batch: 100 }
+        Self { states: false, filter: Filter::all(), begin: Begin::Start, policy: Policy::fail().retries(10), batch: 100 }
+    }
+
+    /// The last state of every durable aggregate that was saved, instead of events; else as [`new`](Self::new). It is given under the name
+    /// `state`, each time when it was saved, in the order of the positions. What is saved several times while the publisher is behind is
+    /// given once, as it is then; never an older state after a newer one. An aggregate that was erased is not given.
+    ///
+    /// ```
+    /// use ego::publish::PublisherOptions;
+    ///
+    /// let options = PublisherOptions::states().kind("cart");
+    /// ```
+    #[must_use]
+    pub fn states() -> Self {
+        Self { states: true, ..Self::new() }
     }
 
     /// Events of this kind, besides those asked for before.

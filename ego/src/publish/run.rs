@@ -5,7 +5,7 @@ use crate::consumer::{Consumer, ConsumerKind, Control, Course, Follower, Handler
 use crate::engine::Shared;
 use crate::model::{DecodeError, Failure};
 use crate::store::{Filter, RecordedEvent};
-use crate::subscription::{DeliveredJson, delivery, read_json};
+use crate::subscription::{DeliveredJson, Follows, delivery, read_json};
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 
@@ -25,16 +25,22 @@ impl Publishing {
         &self.options.filter
     }
 
+    /// Whether it is given states instead of events.
+    pub(crate) fn states(&self) -> bool {
+        self.options.states
+    }
+
     pub(crate) fn policy(&self) -> &Policy {
         &self.options.policy
     }
 
     pub(crate) fn consumer(self, shared: &Arc<Shared>) -> Arc<dyn Consumer> {
-        let Self { name, publisher, options: PublisherOptions { filter, begin, policy, batch } } = self;
+        let Self { name, publisher, options: PublisherOptions { states, filter, begin, policy, batch } } = self;
+        let follows = if states { Follows::States(filter) } else { Follows::Events(filter) };
         let checkpoint = Some(checkpoint_of(ConsumerKind::Publisher, &name));
         Arc::new(Follower {
             control: Control::new(ConsumerKind::Publisher, name, Arc::clone(&shared.clock)),
-            course: Course { filter, begin, checkpoint, policy, batch },
+            course: Course { follows, begin, checkpoint, policy, batch },
             handler: Publishes(publisher),
             shared: Arc::clone(shared),
         })

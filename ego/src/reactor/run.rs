@@ -3,9 +3,10 @@
 use super::{Given, ReactorDescriptor, ReactorSource, ReactorSources};
 use crate::consumer::{Begin, Consumer, ConsumerKind, Control, Course, Follower, Handler, Policy, checkpoint_of};
 use crate::engine::{Location, Shared};
+use crate::layer::{EventCall, around};
 use crate::model::{Audience, DecodeError, Delivery, Failure, Stored};
 use crate::store::{Filter, RecordedEvent};
-use crate::subscription::delivery;
+use crate::subscription::{Follows, delivery};
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 
@@ -76,17 +77,33 @@ fn consumer<R: ReactorSources>(
         Audience::Observer => Some(format!("{name}@{}", node.unwrap_or_default())),
         Audience::Ephemeral => None,
     };
-    let filter = R::SOURCES.iter().fold(Filter::all(), |filter, source| filter.kind(source.kind));
+    let follows = Follows::Events(R::SOURCES.iter().fold(Filter::all(), |filter, source| filter.kind(source.kind)));
     let batch = shared.limits.page;
     Arc::new(Follower {
         control: Control::new(ConsumerKind::Reactor, R::NAME, Arc::clone(&shared.clock)),
-        course: Course { filter, begin: options.begin, checkpoint, policy: options.policy, batch },
-        handler: Reaction(reactor),
+        course: Course { follows, begin: options.begin, checkpoint, policy: options.policy, batch },
+        handler: Reaction { reactor, shared: Arc::clone(shared) },
         shared: Arc::clone(shared),
     })
 }
 
-struct Reaction<R>(R);
+struct Reaction<R> {
+    reactor: R,
+    shared: Arc<Shared>,
+}
+
+impl<R: ReactorSources> Reaction<R> {
+    async fn react(&self, given: &dyn Given<R>, delivery: &Delivery) -> Result<(), Failure> {
+        let reaction = given.react(&self.reactor, delivery);
+        let layers = &self.shared.event_layers;
+        if layers.is_empty() {
+            return reaction.await;
+        }
+        let (name, event) = given.event();
+        let call = EventCall { consumer: ConsumerKind::Reactor, handler: R::NAME, key: None, name, event, delivery };
+        around(layers, call, reaction).await
+    }
+}
 
 impl<R: ReactorSources> Handler for Reaction<R> {
     type Item = (Box<dyn Given<R>>, Delivery);
@@ -107,9 +124,9 @@ impl<R: ReactorSources> Handler for Reaction<R> {
         Box::pin(async move {
             for (given, delivery) in items {
                 if attempt == 1 {
-                    given.react(&self.0, delivery).await?;
+                    self.react(&**given, delivery).await?;
                 } else {
-                    given.react(&self.0, &delivery.clone().with_attempt(attempt)).await?;
+                    self.react(&**given, &delivery.clone().with_attempt(attempt)).await?;
                 }
             }
             Ok(())

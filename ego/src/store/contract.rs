@@ -4,7 +4,7 @@ use super::{
     Commit, Committed, Direction, EventType, Filter, Page, RecordedEvent, Row, Snapshot, Step, Stepped, StoreError, StoredState,
     StreamHead, Verdict,
 };
-use crate::message::{CommandId, Position, Revision, StreamId};
+use crate::message::{CommandId, Name, Position, Revision, StreamId};
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -114,6 +114,17 @@ pub trait Store: Send + Sync + 'static {
     /// The state that a durable aggregate was last saved with, by a commit of [`Body::State`](super::Body::State).
     async fn load_state(&self, stream: &StreamId) -> Result<Option<StoredState>, StoreError>;
 
+    /// The states that were last saved behind position `after` (exclusive; `None` is the start), of these kinds or of all when none is
+    /// named: one for each stream, in the order of their positions (I3). What is saved again while somebody reads page by page comes
+    /// again, behind what was read, and never an older state after a newer one. Erased streams are left out. [`Page::next`] is the
+    /// `after` of the next page, as that of [`read_log`](Store::read_log) is.
+    async fn read_states(
+        &self,
+        after: Option<Position>,
+        kinds: &[Name],
+        limit: usize,
+    ) -> Result<Page<StoredState, Position>, StoreError>;
+
     /// Records durably that the named consumer has finished everything up to `position`; `None` sends it back to the start.
     ///
     /// # Errors
@@ -159,8 +170,8 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// - [`StoreError::BeyondHead`] when the stream has not reached the revision;
-    /// - [`StoreError::HeldBack`] when a named consumer has not finished one of these events; it names one such consumer, and the
-    ///   position of the last of the events.
+    /// - [`StoreError::HeldBack`] when a named consumer that [holds up](super::holds_up) the stream has not finished one of these events;
+    ///   it names one such consumer, and the position of the last of the events.
     ///
     /// In both cases nothing was deleted.
     async fn delete_up_to(&self, stream: &StreamId, revision: Revision) -> Result<(), StoreError>;
@@ -191,6 +202,9 @@ pub struct Capabilities {
     pub persistent: bool,
     /// The most bytes that one commit may hold (payloads, names, metadata and reply together).
     pub max_commit_bytes: usize,
+    /// How many bytes it needs for itself of every kind, which has [`StreamId::MAX_KIND_BYTES`] less then, and of every table's name,
+    /// which has 255 less.
+    pub reserved: usize,
     /// How many batches it makes durable together, 1 or more: the engine keeps so many under way, each of other streams.
     pub together: usize,
 }
@@ -199,7 +213,7 @@ impl Capabilities {
     /// Forgets everything when it is dropped; a commit may hold `max_commit_bytes`.
     #[must_use]
     pub const fn volatile(max_commit_bytes: usize) -> Self {
-        Self { persistent: false, max_commit_bytes, together: 1 }
+        Self { persistent: false, max_commit_bytes, reserved: 0, together: 1 }
     }
 
     /// The same, for a store that makes so many batches durable together.
@@ -208,9 +222,15 @@ impl Capabilities {
         Self { together: if batches == 0 { 1 } else { batches }, ..self }
     }
 
+    /// The same, for a store that needs so many bytes of names for itself.
+    #[must_use]
+    pub const fn reserving(self, bytes: usize) -> Self {
+        Self { reserved: bytes, ..self }
+    }
+
     /// Keeps what it acknowledged; a commit may hold `max_commit_bytes`.
     #[must_use]
     pub const fn persistent(max_commit_bytes: usize) -> Self {
-        Self { persistent: true, max_commit_bytes, together: 1 }
+        Self { persistent: true, max_commit_bytes, reserved: 0, together: 1 }
     }
 }

@@ -15,8 +15,8 @@
 /// #[async_trait]
 /// impl<S: Store> Store for Chatty<S> {
 ///     delegate_store!(0: capabilities, is_new_command, find_command, stream_head, read_stream, read_log, head, wait_for_head,
-///         list_streams, event_types, save_snapshot, load_snapshot, delete_snapshot, load_state, save_checkpoint, load_checkpoint,
-///         list_checkpoints, delete_checkpoint, step, load_rows, list_rows, delete_up_to, erase, close);
+///         list_streams, event_types, save_snapshot, load_snapshot, delete_snapshot, load_state, read_states, save_checkpoint,
+///         load_checkpoint, list_checkpoints, delete_checkpoint, step, load_rows, list_rows, delete_up_to, erase, close);
 ///
 ///     async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
 ///         println!("{} commits", batch.len());
@@ -108,6 +108,11 @@ macro_rules! delegate_store {
     (@load_state $inner:tt) => {
         $crate::delegate_store!(@@ $inner load_state<'life1>(stream: &'life1 $crate::message::StreamId)
             -> ::core::option::Option<$crate::store::StoredState>);
+    };
+    (@read_states $inner:tt) => {
+        $crate::delegate_store!(@@ $inner read_states<'life1>(
+            after: ::core::option::Option<$crate::message::Position>, kinds: &'life1 [$crate::message::Name], limit: usize)
+            -> $crate::store::Page<$crate::store::StoredState, $crate::message::Position>);
     };
     (@save_checkpoint $inner:tt) => {
         $crate::delegate_store!(@@ $inner save_checkpoint<'life1>(

@@ -3,7 +3,7 @@
 mod contents;
 
 use super::*;
-use crate::message::{CommandId, Position, Revision, StreamId};
+use crate::message::{CommandId, Name, Position, Revision, StreamId};
 use async_trait::async_trait;
 use bytes::Bytes;
 use contents::Contents;
@@ -255,6 +255,24 @@ impl Store for MemoryStore {
         self.open(|inner| inner.streams.get(stream).and_then(|found| found.state.clone()))
     }
 
+    async fn read_states(
+        &self,
+        after: Option<Position>,
+        kinds: &[Name],
+        limit: usize,
+    ) -> Result<Page<StoredState, Position>, StoreError> {
+        let limit = limit.max(1);
+        self.open(|inner| {
+            let behind = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+            let wanted = |stream: &StreamId| kinds.is_empty() || kinds.iter().any(|kind| kind == stream.kind());
+            let of = |stream: &StreamId| inner.streams.get(stream)?.state.clone();
+            let mut states = inner.saved.range(behind).filter(|(_, stream)| wanted(stream)).filter_map(|(_, stream)| of(stream));
+            let items: Vec<_> = states.by_ref().take(limit).collect();
+            let next = states.next().and(items.last()).map(|last| last.position);
+            Page { items, next }
+        })
+    }
+
     async fn save_checkpoint(&self, consumer: &str, position: Option<Position>) -> Result<(), StoreError> {
         self.change(|inner| {
             let head = inner.head();
@@ -324,7 +342,9 @@ impl Store for MemoryStore {
             let count =
                 usize::try_from(revision.get().saturating_sub(found.deleted)).unwrap_or(usize::MAX).min(found.events.len());
             let Some(needed) = found.events[..count].last().copied() else { return Ok(()) };
-            if let Some((consumer, checkpoint)) = checkpoints.iter().find(|(_, checkpoint)| **checkpoint < Some(needed)) {
+            let late =
+                |(consumer, checkpoint): &(&String, &Option<Position>)| **checkpoint < Some(needed) && holds_up(consumer, stream);
+            if let Some((consumer, checkpoint)) = checkpoints.iter().find(late) {
                 return Err(StoreError::HeldBack { consumer: consumer.clone(), checkpoint: *checkpoint, needed });
             }
             found.deleted += count as u64;
@@ -338,6 +358,9 @@ impl Store for MemoryStore {
         self.change(|inner| {
             inner.names.insert(stream.clone());
             let found = inner.streams.entry(stream.clone()).or_default();
+            if let Some(state) = &found.state {
+                inner.saved.remove(&state.position);
+            }
             let positions = found.erase();
             inner.forget(positions);
             Ok(())

@@ -19,5 +19,5 @@ pub use contract::{Capabilities, Immediate, Store};
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use read::{Direction, EventType, Filter, Page, RecordedEvent, Snapshot, StoredState, StreamHead};
-pub use row::{Advance, Row, RowChange, Step, Stepped};
+pub use row::{Advance, Row, RowChange, Step, Stepped, holds_up};
 pub use sealed::PrivacyError;

@@ -148,6 +148,8 @@ pub struct Snapshot {
 /// The state of a durable aggregate as the store keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredState {
+    /// Its stream.
+    pub stream: StreamId,
     /// How often it was saved.
     pub revision: Revision,
     /// The position of its last save in the log.
@@ -160,4 +162,12 @@ pub struct StoredState {
     pub payload: Bytes,
     /// The metadata of the command that saved it.
     pub metadata: Arc<Metadata>,
+}
+
+/// A state as readers of events meet it: under the name `state`.
+impl From<StoredState> for RecordedEvent {
+    fn from(state: StoredState) -> Self {
+        let StoredState { stream, revision, position, version, codec, payload, metadata } = state;
+        Self { stream, revision, position, name: Name::fixed("state"), version, codec, payload, tags: Vec::new(), metadata }
+    }
 }

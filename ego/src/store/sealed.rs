@@ -45,6 +45,14 @@ pub enum PrivacyError {
         /// The path of the field.
         field: Arc<str>,
     },
+    /// A command that is to be sent later, of a kind with something personal, says nothing of what is personal in it.
+    #[error(
+        "the command {command:?} is stored to be sent later: derive `ego::Personal` for it, and mark what is personal, or say `#[personal(none)]`"
+    )]
+    Undeclared {
+        /// Its registered name.
+        command: Arc<str>,
+    },
     /// The content holds something that would be taken for a sealed value when it is read.
     #[error("it holds what looks as if it was sealed")]
     Forged,

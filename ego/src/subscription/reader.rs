@@ -59,6 +59,16 @@ pub struct DeliveredJson {
     pub delivery: Delivery,
 }
 
+/// The state that a durable aggregate was last saved with, in its newest shape.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DeliveredState<A> {
+    /// The state.
+    pub state: A,
+    /// Its place, the metadata of the command that saved it, its identity.
+    pub delivery: Delivery,
+}
+
 /// Makes items of a recorded event and adds them.
 pub(super) type ReadInto<T> =
     Box<dyn Fn(&Shared, RecordedEvent, &mut VecDeque<T>) -> Result<(), SubscriptionError> + Send + Sync>;

@@ -1,10 +1,10 @@
 //! Beginning a subscription.
 
-use super::reader::{Delivered, DeliveredJson, ReadInto, Subscription, delivery, unreadable};
-use super::tail::Tail;
-use crate::engine::{Engine, ReadError, Shared, UnknownTarget};
+use super::reader::{Delivered, DeliveredJson, DeliveredState, ReadInto, Subscription, delivery, unreadable};
+use super::tail::{Follows, Tail};
+use crate::engine::{Engine, ReadError, Shared, UnknownTarget, keeps_events};
 use crate::message::{Name, Position, StreamId};
-use crate::model::{Aggregate, DecodeError, Event, Stored};
+use crate::model::{Aggregate, DecodeError, Durable, Event, Saved, Stored};
 use crate::store::{Filter, RecordedEvent, Store};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -127,36 +127,83 @@ impl<'e> Subscribe<'e> {
     /// The events of this aggregate, in their newest shape.
     ///
     /// # Errors
-    /// [`ReadError::Unknown`] for an aggregate that is not registered, [`ReadError::Store`].
+    /// [`ReadError::Unknown`] for an aggregate that is not registered, [`ReadError::NoEvents`] for one that is durable, [`ReadError::Store`].
     pub async fn events<A: Aggregate>(self) -> Result<Subscription<Delivered<A::Event>>, ReadError> {
         self.engine.knows::<A>()?;
-        self.kind(A::KIND).begin(Box::new(read_typed::<A::Event>)).await
+        keeps_events::<A>()?;
+        self.kind(A::KIND).begin(Follows::Events, Box::new(read_typed::<A::Event>)).await
+    }
+
+    /// The states of this durable aggregate, in their newest shape: of each instance the last one, again each time when it was saved, in the
+    /// order of the positions. What was saved several times since the reader came by is given once, as it is then. An instance that was
+    /// erased is not given.
+    ///
+    /// ```standalone_crate
+    /// # use ego::prelude::*;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Command, Serialize, Deserialize)]
+    /// # struct Add { item: String }
+    /// # #[derive(Aggregate, Default, Clone, Serialize, Deserialize)]
+    /// # #[aggregate(name = "cart", durable)]
+    /// # struct Cart { items: Vec<String> }
+    /// # #[ego::handlers]
+    /// # impl Cart {
+    /// #     #[handle]
+    /// #     fn add(&mut self, cmd: Add) -> Result<(), String> { self.items.push(cmd.item); Ok(()) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = Engine::builder().start().await?;
+    /// for item in ["tea", "milk"] {
+    ///     engine.send::<Cart>("c-1", Add { item: item.into() }).await?;
+    /// }
+    /// let mut carts = engine.subscribe().states::<Cart>().await?;
+    /// let cart = carts.next().await.ok_or("stopped")??;
+    /// assert_eq!((cart.delivery.id(), cart.state.items.len()), ("c-1", 2));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ReadError::Unknown`] for an aggregate that is not registered, [`ReadError::Store`].
+    pub async fn states<A: Durable>(self) -> Result<Subscription<DeliveredState<A>>, ReadError> {
+        self.engine.knows::<A>()?;
+        self.kind(A::KIND)
+            .begin(
+                Follows::States,
+                Box::new(|shared, event, ready| {
+                    let mut saved = VecDeque::with_capacity(1);
+                    read_typed::<Saved<A>>(shared, event, &mut saved)?;
+                    ready.extend(saved.into_iter().map(|saved: Delivered<Saved<A>>| DeliveredState {
+                        state: saved.event.into_state(),
+                        delivery: saved.delivery,
+                    }));
+                    Ok(())
+                }),
+            )
+            .await
+    }
+
+    /// The states of durable aggregates of any kind in their newest shape, as JSON, under the name `state`; else as
+    /// [`states`](Self::states).
+    ///
+    /// # Errors
+    /// [`ReadError::Unknown`] for a kind that nobody registered, [`ReadError::Store`].
+    pub async fn json_states(self) -> Result<Subscription<DeliveredJson>, ReadError> {
+        self.knows_kinds()?;
+        self.begin(Follows::States, Box::new(read_json_into)).await
     }
 
     /// Events of any kind in their newest shape, as JSON.
     ///
     /// # Errors
-    /// [`ReadError::Unknown`] for a kind that nobody registered, [`ReadError::Store`].
+    /// [`ReadError::Unknown`] for a kind that nobody registered, [`ReadError::NoEvents`] for one that is durable, [`ReadError::Store`].
     pub async fn json(self) -> Result<Subscription<DeliveredJson>, ReadError> {
-        let kinds = &self.engine.shared().to_json;
-        if let Some(kind) = self.filter.kinds.iter().find(|kind| !kinds.contains_key(kind.as_str())) {
-            let known = kinds.keys().copied().collect();
-            return Err(UnknownTarget::Kind { kind: kind.to_string(), known }.into());
+        self.knows_kinds()?;
+        if let Some(kind) = self.filter.kinds.iter().find_map(|kind| self.engine.durable_kind(kind)) {
+            return Err(ReadError::NoEvents { kind });
         }
-        self.begin(Box::new(|shared, event, ready| {
-            let Some(to_json) = shared.to_json.get(event.stream.kind()) else {
-                // A retired kind: nobody reads it.
-                return Ok(());
-            };
-            let events = read_json(shared, *to_json, &event).map_err(|source| unreadable(&event, source))?;
-            let delivery = delivery(shared, &event);
-            ready.extend((0..).zip(events).map(|(ordinal, (name, event))| {
-                let delivery = delivery.clone().with_ordinal(ordinal);
-                DeliveredJson { name, event, delivery }
-            }));
-            Ok(())
-        }))
-        .await
+        self.begin(Follows::Events, Box::new(read_json_into)).await
     }
 
     /// Events of any kind as they are recorded.
@@ -164,14 +211,26 @@ impl<'e> Subscribe<'e> {
     /// # Errors
     /// [`ReadError::Store`].
     pub async fn raw(self) -> Result<Subscription<RecordedEvent>, ReadError> {
-        self.begin(Box::new(|_, event, ready| {
-            ready.push_back(event);
-            Ok(())
-        }))
+        self.begin(
+            Follows::Events,
+            Box::new(|_, event, ready| {
+                ready.push_back(event);
+                Ok(())
+            }),
+        )
         .await
     }
 
-    async fn begin<T>(self, read: ReadInto<T>) -> Result<Subscription<T>, ReadError> {
+    fn knows_kinds(&self) -> Result<(), UnknownTarget> {
+        let kinds = &self.engine.shared().to_json;
+        if let Some(kind) = self.filter.kinds.iter().find(|kind| !kinds.contains_key(kind.as_str())) {
+            let known = kinds.keys().copied().collect();
+            return Err(UnknownTarget::Kind { kind: kind.to_string(), known });
+        }
+        Ok(())
+    }
+
+    async fn begin<T>(self, follows: fn(Filter) -> Follows, read: ReadInto<T>) -> Result<Subscription<T>, ReadError> {
         let shared = Arc::clone(self.engine.shared());
         let (after, consumer) = match self.from {
             From::After(after) => (after, None),
@@ -179,7 +238,7 @@ impl<'e> Subscribe<'e> {
             From::Checkpoint(consumer) => (shared.store.load_checkpoint(&consumer).await?, Some(consumer)),
         };
         let limit = self.buffer.unwrap_or(shared.limits.page);
-        let tail = Tail::new(Arc::clone(&shared), self.filter, after);
+        let tail = Tail::new(Arc::clone(&shared), follows(self.filter), after);
         Ok(Subscription::new(shared, tail, read, consumer, limit))
     }
 }
@@ -205,6 +264,24 @@ fn read_typed<E: Event>(
     ready.extend((0..).zip(events).map(|(ordinal, one)| {
         let delivery = delivery.clone().with_ordinal(ordinal);
         Delivered { event: one, name: event.name.clone(), delivery }
+    }));
+    Ok(())
+}
+
+fn read_json_into(
+    shared: &Shared,
+    event: RecordedEvent,
+    ready: &mut VecDeque<DeliveredJson>,
+) -> Result<(), super::SubscriptionError> {
+    let Some(to_json) = shared.to_json.get(event.stream.kind()) else {
+        // A retired kind: nobody reads it.
+        return Ok(());
+    };
+    let events = read_json(shared, *to_json, &event).map_err(|source| unreadable(&event, source))?;
+    let delivery = delivery(shared, &event);
+    ready.extend((0..).zip(events).map(|(ordinal, (name, event))| {
+        let delivery = delivery.clone().with_ordinal(ordinal);
+        DeliveredJson { name, event, delivery }
     }));
     Ok(())
 }

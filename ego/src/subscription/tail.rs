@@ -2,14 +2,44 @@
 
 use crate::engine::Shared;
 use crate::message::{Position, Revision, StreamId};
-use crate::store::{Direction, Filter, RecordedEvent, Store, StoreError};
+use crate::store::{Direction, Filter, Page, RecordedEvent, Store, StoreError};
 use std::sync::Arc;
+
+/// What is read of the log.
+#[derive(Clone, Debug)]
+pub(crate) enum Follows {
+    /// The events that the filter lets through.
+    Events(Filter),
+    /// The last states of durable aggregates that it lets through, each as an event named `state`: what was saved again since is passed
+    /// over.
+    States(Filter),
+}
+
+impl Follows {
+    /// What is there behind `after`, in the order of the positions.
+    pub(crate) async fn read(
+        &self,
+        store: &impl Store,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Page<RecordedEvent, Position>, StoreError> {
+        match self {
+            Self::Events(filter) => store.read_log(after, filter, limit).await,
+            Self::States(filter) => {
+                let page = store.read_states(after, &filter.kinds, limit).await?;
+                let states = page.items.into_iter().map(RecordedEvent::from);
+                let items = states.filter(|state| filter.matches(&state.stream, &state.name, &state.tags)).collect();
+                Ok(Page { items, next: page.next })
+            }
+        }
+    }
+}
 
 /// Follows the log, or one stream of it. Catching up and going on are the same thing: it reads behind where it is, and waits for the head
 /// to move when nothing is there. So there is no seam.
 pub(crate) struct Tail {
     shared: Arc<Shared>,
-    filter: Filter,
+    follows: Follows,
     /// Of the only stream that it follows: what it reads next.
     stream: Option<(StreamId, Option<Revision>)>,
     after: Option<Position>,
@@ -24,11 +54,14 @@ pub(crate) struct Tailed {
 }
 
 impl Tail {
-    /// What `filter` lets through behind `after`.
-    pub(crate) fn new(shared: Arc<Shared>, mut filter: Filter, after: Option<Position>) -> Self {
+    /// What comes behind `after`.
+    pub(crate) fn new(shared: Arc<Shared>, follows: Follows, after: Option<Position>) -> Self {
         // A stream is found by its index; the log would be read as a whole.
-        let stream = if filter.streams.len() == 1 { filter.streams.pop().map(|stream| (stream, None)) } else { None };
-        Self { shared, filter, stream, after }
+        let stream = match &follows {
+            Follows::Events(filter) if filter.streams.len() == 1 => filter.streams.first().map(|stream| (stream.clone(), None)),
+            _ => None,
+        };
+        Self { shared, follows, stream, after }
     }
 
     /// Up to where it has read.
@@ -55,7 +88,7 @@ impl Tail {
     }
 
     async fn of_log(&mut self, head: Position, limit: usize) -> Result<Tailed, StoreError> {
-        let page = self.shared.store.read_log(self.after, &self.filter, limit).await?;
+        let page = self.follows.read(&self.shared.store, self.after, limit).await?;
         let last = page.items.last().map(|event| event.position);
         // At the end of the log, everything up to the head that was seen before was looked at.
         let upto = page.next.unwrap_or_else(|| last.map_or(head, |last| last.max(head)));
@@ -73,7 +106,8 @@ impl Tail {
         let page = self.shared.store.read_stream(&stream, from, Direction::Forwards, limit).await?;
         let (last, next) = (page.items.last().map(|event| (event.revision, event.position)), page.next);
         let mut events = page.items;
-        events.retain(|event| Some(event.position) > self.after && self.filter.matches(&stream, &event.name, &event.tags));
+        let (Follows::Events(filter) | Follows::States(filter)) = &self.follows;
+        events.retain(|event| Some(event.position) > self.after && filter.matches(&stream, &event.name, &event.tags));
         let upto = match (next, last) {
             (Some(_), Some((_, position))) => position,
             (_, last) => last.map_or(head, |(_, position)| position.max(head)),

@@ -56,6 +56,7 @@ pub(super) async fn a_closed_store_keeps_nothing(bench: Bench) {
     is_closed(store.load_snapshot(&a).await, "load_snapshot");
     is_closed(store.delete_snapshot(&a).await, "delete_snapshot");
     is_closed(store.load_state(&a).await, "load_state");
+    is_closed(store.read_states(None, &[], 10).await, "read_states");
     is_closed(store.save_checkpoint("view", None).await, "save_checkpoint");
     is_closed(store.load_checkpoint("view").await, "load_checkpoint");
     is_closed(store.list_checkpoints().await, "list_checkpoints");

@@ -156,6 +156,18 @@ macro_rules! __each_store_rule {
                     saves_may_rely_on_each_other_in_a_batch
                     a_state_belongs_to_its_stream
                 }
+                read_states {
+                    each_stream_is_read_once_with_its_last_state
+                    states_come_in_the_order_of_their_last_saves
+                    states_are_read_behind_a_position
+                    pages_hold_every_state_once
+                    only_states_of_these_kinds_are_read
+                    what_is_saved_between_pages_comes_behind_them
+                    nothing_but_saves_is_read_as_a_state
+                    states_are_read_as_they_are_loaded
+                    an_erased_state_is_not_read
+                    followers_see_the_last_state_of_all
+                }
                 checkpoints {
                     a_checkpoint_is_loaded_as_saved
                     a_consumer_can_be_sent_back
@@ -212,6 +224,7 @@ macro_rules! __each_store_rule {
                     a_late_consumer_holds_up_the_deletion
                     a_consumer_at_the_start_holds_up_everything
                     a_forgotten_consumer_holds_up_nothing
+                    a_consumer_of_a_scope_holds_up_its_own_streams
                     a_snapshot_outlives_its_events
                     a_state_is_not_deleted
                     the_types_of_deleted_events_stay_listed

@@ -57,6 +57,7 @@ mod erasure;
 mod head;
 mod listing;
 mod read_log;
+mod read_states;
 mod read_stream;
 mod reopening;
 mod retention;

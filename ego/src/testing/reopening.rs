@@ -77,11 +77,13 @@ pub(super) async fn states_are_there_again(bench: Bench) {
     for text in ["1", "2"] {
         store.commit(commit("a").state(text.as_bytes()).codec("json")).await;
     }
+    store.commit(commit("b").state(b"1")).await;
     let before = ok(store.load_state(&stream("a")).await, "loading a state");
-    let head = store.last().await;
+    let (head, all) = (store.last().await, store.states(None, &[], 10).await);
     let store = bench.reopen(store).await;
-    assert!(before.is_some());
+    assert!(before.is_some() && all.len() == 2);
     assert_eq!(ok(store.load_state(&stream("a")).await, "loading a state"), before);
+    assert_eq!(store.states(None, &[], 10).await, all);
     assert_eq!(store.last().await, head);
     assert_eq!(store.refuse(commit("a").events(1)).await, Refusal::Mixed);
     store.refuse(commit("a").state(b"never").expects(at(1))).await;

@@ -6,7 +6,9 @@
 
 use crate::codec::AnyCodec;
 use crate::message::{CommandId, Metadata, MetadataDraft, Revision, StreamId};
-use crate::model::{Aggregate, Context, Event, HandledBy, HandlerResult, Outcome, Rejection, Reply, Services, Stored};
+use crate::model::{
+    Aggregate, Command, Context, Event, HandledBy, HandlerResult, Outcome, Rejection, Reply, Services, Stored, TimerChange, When,
+};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::borrow::Borrow;
@@ -129,13 +131,21 @@ impl<A: Aggregate> Given<A> {
         let output = command.decide(&self.state, &context).await;
         let mut events = Vec::new();
         let outcome = output.record(&mut events);
+        let mut timers = Vec::new();
         match &outcome {
-            Ok(reply) => drop(stored(kept(reply, "reply"))),
+            Ok(reply) => {
+                stored(kept(reply, "reply"));
+                let effects = context.into_effects().unwrap_or_default();
+                if let Some((key, reason)) = effects.failed {
+                    panic!("it would not be stored: the timer {key:?} cannot be scheduled: {}", causes(&reason));
+                }
+                timers = effects.timers;
+            }
             Err(_) => events.clear(),
         }
         let recorded: Vec<_> = events.iter().map(|event| stored(kept_event(event))).collect();
         self.append(&recorded);
-        Then { given: self, events, outcome }
+        Then { given: self, events, timers, outcome }
     }
 
     fn complete(&self, command: &'static str) -> Result<Metadata, String> {
@@ -153,6 +163,7 @@ impl<A: Aggregate> Given<A> {
 pub struct Then<A: Aggregate, R, E> {
     given: Given<A>,
     events: Vec<A::Event>,
+    timers: Vec<TimerChange>,
     outcome: Result<R, E>,
 }
 
@@ -220,6 +231,49 @@ impl<A: Aggregate, R: Reply, E: Rejection> Then<A, R, E> {
         self
     }
 
+    /// The command was accepted and scheduled this command to the aggregate under this key, due then.
+    ///
+    /// # Panics
+    /// When it was refused, or scheduled something else under the key, or nothing.
+    #[track_caller]
+    pub fn then_scheduled(self, key: &str, when: impl Into<When>, command: impl HandledBy<A>) -> Self {
+        self.accepted();
+        let when = when.into();
+        let due = arranged(when.first(self.given.time).map_err(|error| error.to_string()));
+        let expected = (name(&command), arranged(serde_json::to_value(&command).map_err(|error| error.to_string())));
+        let Some(found) = self.timer(key).and_then(|change| change.timer.as_ref()) else {
+            panic!("expected the timer {key:?}, found {:?}", self.timers);
+        };
+        assert!(found.due == due, "expected the timer {key:?} at {due}, found it at {}", found.due);
+        let ticks = |when: &When| if let When::Cron(cron) = when { Some(cron.clone()) } else { None };
+        assert!(ticks(&found.when) == ticks(&when), "expected the timer {key:?} to come {when:?}, found {:?}", found.when);
+        let found = (found.command, found.content.clone());
+        assert!(found == expected, "expected the timer {key:?} to send\n  {expected:?}\nfound\n  {found:?}");
+        self
+    }
+
+    /// The command was accepted and took back the timer of this key.
+    ///
+    /// # Panics
+    /// When it was refused, or did not.
+    #[track_caller]
+    pub fn then_cancelled(self, key: &str) -> Self {
+        self.accepted();
+        let cancelled = self.timer(key).is_some_and(|change| change.timer.is_none());
+        assert!(cancelled, "expected the timer {key:?} to be cancelled, found {:?}", self.timers);
+        self
+    }
+
+    /// The command scheduled nothing and took no timer back; a refused one never does.
+    ///
+    /// # Panics
+    /// When it did.
+    #[track_caller]
+    pub fn then_no_timers(self) -> Self {
+        assert!(self.timers.is_empty(), "expected no timers, found {:?}", self.timers);
+        self
+    }
+
     /// The aggregate is in this state now.
     ///
     /// # Panics
@@ -267,6 +321,10 @@ impl<A: Aggregate, R: Reply, E: Rejection> Then<A, R, E> {
         }
     }
 
+    fn timer(&self, key: &str) -> Option<&TimerChange> {
+        self.timers.iter().find(|change| change.key.as_str() == key)
+    }
+
     fn names(&self) -> Vec<&'static str> {
         self.events.iter().map(|event| event.schema().name).collect()
     }
@@ -286,6 +344,10 @@ fn stored<T>(part: Result<T, String>) -> T {
         Ok(part) => part,
         Err(reason) => panic!("it would not be stored: {reason}"),
     }
+}
+
+fn name<C: Command>(_: &C) -> &'static str {
+    C::NAME
 }
 
 /// The value as it comes back from JSON.

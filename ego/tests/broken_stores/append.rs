@@ -205,7 +205,9 @@ impl Broken {
         let id = given.metadata.command_id.clone();
         match verdict {
             Verdict::Committed(committed) => {
+                let saved = if matches!(given.body, Body::State(_)) { self.inner.load_state(&stream).await? } else { None };
                 let mut kept = self.kept();
+                kept.saves.extend(saved);
                 kept.order.push((stream.clone(), id.clone()));
                 kept.rows.extend(given.rows.iter().map(|row| (stream.clone(), row.clone())));
                 if self.has(Fault::CommandIdsAreGlobal) || self.has(Fault::ErasedCommandsStay) {

@@ -228,6 +228,28 @@ faults! {
     StateWithoutMetadata,
     /// All streams of one kind share one state.
     OneState,
+    /// Every save of a state is read.
+    EverySaveIsRead,
+    /// States are read in the order of their streams.
+    StatesByName,
+    /// States are read from a position, not behind it.
+    StatesStartAt,
+    /// The next page of states begins one too late.
+    StatesSkip,
+    /// States of kinds that begin alike are read.
+    StatesByPrefix,
+    /// States are those of the first reading.
+    StatesAreCached,
+    /// Streams without a state are read, too.
+    StatesOfEverything,
+    /// States are read without the entries of their metadata.
+    StatesReadThin,
+    /// Erased states are read.
+    ErasedStatesAreRead,
+    /// What was saved twice in a row is read as it was the first time, now and then.
+    OldStates,
+    /// States are forgotten by readers when the store is closed.
+    StatesReadUntilClosed,
     /// A checkpoint may be ahead of the log.
     CheckpointBeyondHead,
     /// A checkpoint never goes back.

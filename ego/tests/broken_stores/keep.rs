@@ -5,7 +5,7 @@ use super::faults::Fault;
 use super::store::Broken;
 use async_trait::async_trait;
 use bytes::Bytes;
-use ego::message::{CommandId, Metadata, Position, Revision, StreamId};
+use ego::message::{CommandId, Metadata, Name, Position, Revision, StreamId};
 use ego::store::{
     Body, Capabilities, Commit, Committed, Direction, EventType, Filter, NewEvent, Page, RecordedEvent, Row, Snapshot, Step,
     Stepped, Store, StoreError, StoredState, StreamHead, Verdict,
@@ -259,6 +259,15 @@ impl Store for Broken {
             return Ok(None);
         }
         self.inner.load_state(&self.name(stream)).await
+    }
+    async fn read_states(
+        &self,
+        after: Option<Position>,
+        kinds: &[Name],
+        limit: usize,
+    ) -> Result<Page<StoredState, Position>, StoreError> {
+        self.open_unless(Fault::KeepsAfterClose)?;
+        self.read_states_broken(after, kinds, limit).await
     }
     async fn save_checkpoint(&self, consumer: &str, position: Option<Position>) -> Result<(), StoreError> {
         self.open_unless(Fault::KeepsAfterClose)?;

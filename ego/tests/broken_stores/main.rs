@@ -7,6 +7,7 @@ mod faults;
 mod keep;
 mod read;
 mod rows;
+mod states;
 mod store;
 
 use ego::testing::{Bench, RULES};

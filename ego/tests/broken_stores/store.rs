@@ -2,7 +2,7 @@
 
 use super::faults::Fault;
 use ego::message::{CommandId, Position, Revision, StreamId};
-use ego::store::{Committed, MemoryStore, RecordedEvent, RowChange, Snapshot, Store, StoreError, StreamHead};
+use ego::store::{Committed, MemoryStore, RecordedEvent, RowChange, Snapshot, Store, StoreError, StoredState, StreamHead};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -46,6 +46,10 @@ pub(crate) struct Kept {
     pub(crate) snapshots: HashMap<StreamId, Snapshot>,
     pub(crate) checkpoints: BTreeMap<String, Option<Position>>,
     pub(crate) log: Option<Vec<RecordedEvent>>,
+    /// Every state that was saved.
+    pub(crate) saves: Vec<StoredState>,
+    /// What the first reading of states saw.
+    pub(crate) states: Option<Vec<StoredState>>,
     /// The rows that came with commits, by their streams.
     pub(crate) rows: Vec<(StreamId, RowChange)>,
 }

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use ego::message::{CommandId, Position, Revision, StreamId};
+use ego::delegate_store;
+use ego::message::{CommandId, Revision, StreamId};
 use ego::store::*;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -122,9 +123,10 @@ fn broken() -> StoreError {
 
 #[async_trait]
 impl Store for Rigged {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
+    delegate_store!(inner: capabilities, read_log, head, wait_for_head, event_types, save_snapshot, load_snapshot,
+        delete_snapshot, load_state, read_states, save_checkpoint, load_checkpoint, list_checkpoints, delete_checkpoint,
+        list_rows, delete_up_to, erase);
+
     async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
         self.batches.lock().unwrap().push(batch.len());
         self.begun.fetch_add(1, Ordering::SeqCst);
@@ -135,12 +137,15 @@ impl Store for Rigged {
         let verdicts = self.steps.around(self.inner.append(batch)).await;
         if take(&self.lose_answer) { Err(broken()) } else { verdicts }
     }
+
     async fn find_command(&self, stream: &StreamId, id: &CommandId) -> Result<Option<Committed>, StoreError> {
         self.steps.around(self.inner.find_command(stream, id)).await
     }
+
     async fn stream_head(&self, stream: &StreamId) -> Result<Option<StreamHead>, StoreError> {
         self.steps.around(self.inner.stream_head(stream)).await
     }
+
     async fn read_stream(
         &self,
         stream: &StreamId,
@@ -153,20 +158,7 @@ impl Store for Rigged {
         }
         self.steps.around(self.inner.read_stream(stream, from, direction, limit)).await
     }
-    async fn read_log(
-        &self,
-        after: Option<Position>,
-        filter: &Filter,
-        limit: usize,
-    ) -> Result<Page<RecordedEvent, Position>, StoreError> {
-        self.inner.read_log(after, filter, limit).await
-    }
-    async fn head(&self) -> Result<Option<Position>, StoreError> {
-        self.inner.head().await
-    }
-    async fn wait_for_head(&self, position: Option<Position>) -> Result<Position, StoreError> {
-        self.inner.wait_for_head(position).await
-    }
+
     async fn list_streams(
         &self,
         kind: Option<&str>,
@@ -175,36 +167,11 @@ impl Store for Rigged {
     ) -> Result<Page<StreamHead, StreamId>, StoreError> {
         self.steps.around(self.inner.list_streams(kind, after, limit)).await
     }
-    async fn event_types(&self) -> Result<Vec<EventType>, StoreError> {
-        self.inner.event_types().await
-    }
-    async fn save_snapshot(&self, stream: &StreamId, snapshot: Snapshot) -> Result<(), StoreError> {
-        self.inner.save_snapshot(stream, snapshot).await
-    }
-    async fn load_snapshot(&self, stream: &StreamId) -> Result<Option<Snapshot>, StoreError> {
-        self.inner.load_snapshot(stream).await
-    }
-    async fn delete_snapshot(&self, stream: &StreamId) -> Result<(), StoreError> {
-        self.inner.delete_snapshot(stream).await
-    }
-    async fn load_state(&self, stream: &StreamId) -> Result<Option<StoredState>, StoreError> {
-        self.inner.load_state(stream).await
-    }
-    async fn save_checkpoint(&self, consumer: &str, position: Option<Position>) -> Result<(), StoreError> {
-        self.inner.save_checkpoint(consumer, position).await
-    }
-    async fn load_checkpoint(&self, consumer: &str) -> Result<Option<Position>, StoreError> {
-        self.inner.load_checkpoint(consumer).await
-    }
-    async fn list_checkpoints(&self) -> Result<Vec<(String, Option<Position>)>, StoreError> {
-        self.inner.list_checkpoints().await
-    }
-    async fn delete_checkpoint(&self, consumer: &str) -> Result<(), StoreError> {
-        self.inner.delete_checkpoint(consumer).await
-    }
+
     async fn step(&self, step: Step) -> Result<Stepped, StoreError> {
         if take(&self.steps_left) { self.inner.step(step).await } else { Err(broken()) }
     }
+
     async fn load_rows(&self, table: &str, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, StoreError> {
         let is_held = *self.held_table.lock().unwrap() == Some(table);
         if is_held {
@@ -213,21 +180,7 @@ impl Store for Rigged {
         }
         self.inner.load_rows(table, keys).await
     }
-    async fn list_rows(
-        &self,
-        table: &str,
-        start: &[u8],
-        end: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Page<Row, Bytes>, StoreError> {
-        self.inner.list_rows(table, start, end, limit).await
-    }
-    async fn delete_up_to(&self, stream: &StreamId, revision: Revision) -> Result<(), StoreError> {
-        self.inner.delete_up_to(stream, revision).await
-    }
-    async fn erase(&self, stream: &StreamId) -> Result<(), StoreError> {
-        self.inner.erase(stream).await
-    }
+
     async fn close(&self) -> Result<(), StoreError> {
         self.steps.around(self.inner.close()).await
     }

@@ -11,6 +11,7 @@ use ego::publish::JsonLinesPublisher;
 use ego_sled::SledStore;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use std::time::Duration;
 
 /// What stands for a person; nothing else in the tests holds it.
 pub(crate) const NAME: &str = "Wilhelmina Plaintext";
@@ -63,9 +64,26 @@ pub(crate) struct Visit(pub Vec<Visitor>);
 pub(crate) struct Move(pub u8);
 #[derive(Command, Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Label;
+/// Sent later.
+#[derive(Command, Personal, Clone, Debug, Serialize, Deserialize)]
+#[personal(subject = patient)]
+pub(crate) struct Call {
+    pub(crate) patient: String,
+    #[personal(redacted = "nobody")]
+    pub(crate) number: String,
+}
+/// Sent later, and says nothing of what is personal in it.
+#[derive(Command, Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Shout {
+    pub(crate) name: String,
+}
+#[derive(Command, Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Remind {
+    pub(crate) shouting: bool,
+}
 
 #[derive(Aggregate, Personal, Clone, Default, Debug, PartialEq, Serialize, Deserialize)]
-#[aggregate(name = "patient", event = PatientEvent)]
+#[aggregate(name = "patient", event = PatientEvent, snapshot(every = 1000))]
 #[personal(subject = id)]
 pub(crate) struct Patient {
     pub(crate) id: Option<String>,
@@ -91,6 +109,24 @@ impl Patient {
     #[handle]
     fn relocate(&self, cmd: Move) -> Result<Decision<PatientEvent, u8>, String> {
         Ok(emit(PatientEvent::Moved { ward: cmd.0 }).reply(self.ward))
+    }
+    #[handle]
+    fn call(&self, _: Call) -> Result<(), String> {
+        Ok(())
+    }
+    #[handle]
+    fn shout(&self, _: Shout) -> Result<(), String> {
+        Ok(())
+    }
+    #[handle]
+    fn remind(&self, cmd: Remind, context: &Context) -> Result<(), String> {
+        let (patient, number) = (self.id.clone().unwrap_or_default(), self.phone.clone().unwrap_or_default());
+        if cmd.shouting {
+            context.schedule::<Patient>("call", DAY, Shout { name: self.name.clone() });
+        } else {
+            context.schedule::<Patient>("call", DAY, Call { patient, number });
+        }
+        Ok(())
     }
     /// Records nothing, and speaks of the patient.
     #[handle]
@@ -183,6 +219,8 @@ impl Ward {
     }
 }
 
+const DAY: Duration = Duration::from_secs(86_400);
+
 pub(crate) fn master() -> KeyRing {
     KeyRing::new(1, Key::new([9; Key::LEN]))
 }
@@ -205,4 +243,32 @@ pub(crate) async fn clinic(folder: &Path) -> Engine {
 
 pub(crate) fn admit(patient: &str, ward: u8) -> Admit {
     Admit { patient: patient.to_owned(), name: NAME.to_owned(), phone: Some(PHONE.to_owned()), ward }
+}
+
+/// A cart of somebody, as it is now.
+#[derive(Aggregate, Personal, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[aggregate(name = "cart", durable)]
+#[personal(subject = owner)]
+pub(crate) struct Cart {
+    pub(crate) owner: Option<String>,
+    #[personal(redacted = "somewhere")]
+    pub(crate) address: String,
+    pub(crate) items: u32,
+}
+
+#[derive(Command, Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Add {
+    pub(crate) owner: String,
+    pub(crate) address: Option<String>,
+}
+
+#[ego::handlers(durable)]
+impl Cart {
+    #[handle]
+    fn add(&mut self, Add { owner, address }: Add) -> Result<String, String> {
+        self.owner = Some(owner);
+        self.address = address.unwrap_or(std::mem::take(&mut self.address));
+        self.items += 1;
+        Ok(format!("to {}", self.address))
+    }
 }

@@ -2,11 +2,14 @@
 
 use crate::clinic::*;
 use crate::raw::{files, holds_nothing_of};
+use ego::archive::Archive;
+use ego::engine::Retention;
 use ego::message::{CommandId, StreamId};
 use ego::prelude::*;
+use ego::privacy::PrivacyError;
 use ego::privacy::{Key, SubjectKey, SubjectKeys};
 use ego::projection::{Cause, DeadLetter};
-use ego::store::{Snapshot, Store};
+use ego::store::{Refusal, Store};
 use std::path::Path;
 use std::time::Duration;
 
@@ -119,30 +122,93 @@ async fn what_is_not_personal_stays_readable_in_the_store() {
     stop(engine).await;
 }
 
+/// The state and the inline view in a snapshot, one that stands for deleted events, and their archive.
 #[tokio::test]
-async fn a_snapshot_is_sealed_as_the_state_says() {
+async fn a_snapshot_and_an_archive_hold_nothing_personal() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = Archive::in_folder(folder.path().join("archive"));
+    let engine = busy(folder.path()).await;
+    for state in ["kept", "forgotten"] {
+        if state == "kept" {
+            engine.snapshot::<Patient>("p-1").await.unwrap();
+            caught_up(&engine).await;
+            let deleted = engine.delete_events::<Patient>("p-1", Retention::keep(1).archive(archive.clone())).await.unwrap();
+            assert_eq!((deleted.deleted, deleted.archived), (2, 2));
+        } else {
+            let report = engine.forget("ann").await.unwrap();
+            assert_eq!((report.events, report.snapshots), (0, 2));
+        }
+        let expected = if state == "kept" { (NAME, Some(PHONE)) } else { ("somebody", None) };
+        let patient = engine.load::<Patient>("p-1").await.unwrap().state;
+        assert_eq!((&*patient.name, patient.phone.as_deref()), expected, "{state}");
+        let label = engine.send::<Patient>("p-1", Label).await.unwrap();
+        assert_eq!(label.reply, format!("{} in 2", expected.0));
+        let moved = engine.send::<Patient>("p-1", Move(2)).await.unwrap();
+        let bed = engine.view::<Bed>("p-1").after(&moved).await.unwrap().unwrap();
+        assert_eq!(bed.phone.as_deref(), expected.1, "{state}");
+        assert!(!crate::raw::files(&folder.path().join("archive")).is_empty());
+        holds_nothing_of(&folder.path().join("archive"), &SECRETS);
+        holds_nothing_of(&folder.path().join("store"), &SECRETS);
+    }
+    stop(engine).await;
+}
+
+/// Until everybody who follows the events has seen them, so that they may be deleted.
+async fn caught_up(engine: &Engine) {
+    let head = engine.store().head().await.unwrap();
+    for _ in 0..6000 {
+        let behind = |(_, checkpoint): &(String, Option<ego::message::Position>)| *checkpoint < head;
+        if !engine.store().list_checkpoints().await.unwrap().iter().any(behind) {
+            return;
+        }
+        // The checkpoints of those who had nothing to do move with the time.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{:?} are behind {head:?}", engine.store().list_checkpoints().await);
+}
+
+#[tokio::test]
+async fn a_durable_state_and_its_replies_are_sealed() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = clinic(folder.path()).await;
+    let add = |address: Option<&str>| Add { owner: "ann".into(), address: address.map(str::to_owned) };
+    let reply = engine.send::<Cart>("c-1", add(Some(NAME))).command_id("add").await.unwrap().reply;
+    assert_eq!(reply, format!("to {NAME}"));
+    assert_eq!(engine.load::<Cart>("c-1").await.unwrap().state.address, NAME);
+    assert_eq!(engine.send::<Cart>("c-1", add(None)).command_id("add").await.unwrap().reply, reply);
+    let states = engine.store().read_states(None, &[], 10).await.unwrap().items;
+    assert!(String::from_utf8_lossy(&states[0].payload).contains(NAME));
+    holds_nothing_of(&folder.path().join("store"), &SECRETS);
+    assert_eq!(engine.forget("ann").await.unwrap().states, 1);
+    assert_eq!(engine.load::<Cart>("c-1").await.unwrap().state.address, "somewhere");
+    let states = engine.store().read_states(None, &[], 10).await.unwrap().items;
+    assert!(String::from_utf8_lossy(&states[0].payload).contains("somewhere"));
+    // What is left of it goes on; a new address of her is refused.
+    assert_eq!(engine.send::<Cart>("c-1", add(None)).await.unwrap().reply, "to somewhere");
+    let refused = engine.send::<Cart>("c-1", add(Some(NAME))).await.unwrap_err();
+    assert!(matches!(refused, CommandError::Refused(Refusal::Privacy(PrivacyError::Forgotten { .. }))), "{refused}");
+    assert_eq!(engine.load::<Cart>("c-1").await.unwrap().state.items, 2);
+    stop(engine).await;
+    holds_nothing_of(&folder.path().join("store"), &SECRETS);
+}
+
+#[tokio::test]
+async fn a_command_that_waits_is_sealed_and_one_that_says_nothing_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let engine = busy(folder.path()).await;
-    let loaded = engine.load::<Patient>("p-1").await.unwrap();
-    let stream = StreamId::new("patient", "p-1").unwrap();
-    let state = serde_json::to_string(&loaded.state).unwrap();
-    let snapshot = Snapshot {
-        revision: loaded.revision.unwrap(),
-        position: loaded.position.unwrap(),
-        version: 1,
-        codec: "json".into(),
-        payload: state.clone().into(),
+    engine.send::<Patient>("p-1", Remind { shouting: false }).await.unwrap();
+    let row = |store: &ego::store::AnyStore| {
+        let store = store.clone();
+        async move { String::from_utf8(store.list_rows("ego/timers", &[], None, 10).await.unwrap().items[0].value.to_vec()).unwrap() }
     };
-    engine.store().save_snapshot(&stream, snapshot).await.unwrap();
-    let sealed = engine.store_at_rest().load_snapshot(&stream).await.unwrap().unwrap().payload;
-    let sealed = String::from_utf8_lossy(&sealed);
-    assert!(!sealed.contains("laintext"), "{sealed}");
-    assert_eq!(engine.store().load_snapshot(&stream).await.unwrap().unwrap().payload, state.as_bytes());
-    engine.forget("ann").await.unwrap();
-    let redacted = engine.store().load_snapshot(&stream).await.unwrap().unwrap().payload;
-    let redacted: Patient = serde_json::from_slice(&redacted).unwrap();
-    assert_eq!(redacted, Patient { name: "somebody".to_owned(), phone: None, ..loaded.state });
+    assert!(row(engine.store()).await.contains(PHONE));
+    assert!(!row(engine.store_at_rest()).await.contains(PHONE));
+    let refused = engine.send::<Patient>("p-1", Remind { shouting: true }).await.unwrap_err();
+    assert!(matches!(&refused, CommandError::Refused(Refusal::Privacy(PrivacyError::Undeclared { .. }))), "{refused}");
+    assert_eq!(engine.forget("ann").await.unwrap().timers, 1);
+    assert!(row(engine.store()).await.contains("nobody"));
     stop(engine).await;
+    holds_nothing_of(&folder.path().join("store"), &SECRETS);
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! Any store, with its calls counted, and some of them refused, held up or lost on the way back.
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use ego::message::{CommandId, Position, Revision, StreamId};
+use ego::delegate_store;
+use ego::message::{Position, Revision, StreamId};
 use ego::store::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -75,9 +75,10 @@ fn broken() -> StoreError {
 
 #[async_trait]
 impl<S: Store> Store for Rigged<S> {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
+    delegate_store!(inner: capabilities, find_command, stream_head, list_streams, event_types, save_snapshot, load_snapshot,
+        delete_snapshot, load_state, read_states, load_checkpoint, list_checkpoints, delete_checkpoint, load_rows, list_rows,
+        delete_up_to, erase, close);
+
     async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
         self.rig.appends.fetch_add(1, SeqCst);
         self.rig.appending.acquire().await.unwrap().forget();
@@ -86,12 +87,7 @@ impl<S: Store> Store for Rigged<S> {
         }
         self.inner.append(batch).await
     }
-    async fn find_command(&self, stream: &StreamId, id: &CommandId) -> Result<Option<Committed>, StoreError> {
-        self.inner.find_command(stream, id).await
-    }
-    async fn stream_head(&self, stream: &StreamId) -> Result<Option<StreamHead>, StoreError> {
-        self.inner.stream_head(stream).await
-    }
+
     async fn read_stream(
         &self,
         stream: &StreamId,
@@ -102,6 +98,7 @@ impl<S: Store> Store for Rigged<S> {
         self.rig.calls.fetch_add(1, SeqCst);
         self.inner.read_stream(stream, from, direction, limit).await
     }
+
     async fn read_log(
         &self,
         after: Option<Position>,
@@ -116,52 +113,24 @@ impl<S: Store> Store for Rigged<S> {
         self.rig.events.fetch_add(page.items.len(), SeqCst);
         Ok(page)
     }
+
     async fn head(&self) -> Result<Option<Position>, StoreError> {
         self.rig.calls.fetch_add(1, SeqCst);
         self.inner.head().await
     }
+
     async fn wait_for_head(&self, position: Option<Position>) -> Result<Position, StoreError> {
         self.rig.calls.fetch_add(1, SeqCst);
         self.inner.wait_for_head(position).await
     }
-    async fn list_streams(
-        &self,
-        kind: Option<&str>,
-        after: Option<&StreamId>,
-        limit: usize,
-    ) -> Result<Page<StreamHead, StreamId>, StoreError> {
-        self.inner.list_streams(kind, after, limit).await
-    }
-    async fn event_types(&self) -> Result<Vec<EventType>, StoreError> {
-        self.inner.event_types().await
-    }
-    async fn save_snapshot(&self, stream: &StreamId, snapshot: Snapshot) -> Result<(), StoreError> {
-        self.inner.save_snapshot(stream, snapshot).await
-    }
-    async fn load_snapshot(&self, stream: &StreamId) -> Result<Option<Snapshot>, StoreError> {
-        self.inner.load_snapshot(stream).await
-    }
-    async fn delete_snapshot(&self, stream: &StreamId) -> Result<(), StoreError> {
-        self.inner.delete_snapshot(stream).await
-    }
-    async fn load_state(&self, stream: &StreamId) -> Result<Option<StoredState>, StoreError> {
-        self.inner.load_state(stream).await
-    }
+
     async fn save_checkpoint(&self, consumer: &str, position: Option<Position>) -> Result<(), StoreError> {
         if take(&self.rig.fail_checkpoints) {
             return Err(broken());
         }
         self.inner.save_checkpoint(consumer, position).await
     }
-    async fn load_checkpoint(&self, consumer: &str) -> Result<Option<Position>, StoreError> {
-        self.inner.load_checkpoint(consumer).await
-    }
-    async fn list_checkpoints(&self) -> Result<Vec<(String, Option<Position>)>, StoreError> {
-        self.inner.list_checkpoints().await
-    }
-    async fn delete_checkpoint(&self, consumer: &str) -> Result<(), StoreError> {
-        self.inner.delete_checkpoint(consumer).await
-    }
+
     async fn step(&self, step: Step) -> Result<Stepped, StoreError> {
         self.rig.steps.fetch_add(1, SeqCst);
         if take(&self.rig.fail_steps) {
@@ -169,26 +138,5 @@ impl<S: Store> Store for Rigged<S> {
         }
         let stepped = self.inner.step(step).await;
         if take(&self.rig.lose_steps) { Err(broken()) } else { stepped }
-    }
-    async fn load_rows(&self, table: &str, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, StoreError> {
-        self.inner.load_rows(table, keys).await
-    }
-    async fn list_rows(
-        &self,
-        table: &str,
-        start: &[u8],
-        end: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Page<Row, Bytes>, StoreError> {
-        self.inner.list_rows(table, start, end, limit).await
-    }
-    async fn delete_up_to(&self, stream: &StreamId, revision: Revision) -> Result<(), StoreError> {
-        self.inner.delete_up_to(stream, revision).await
-    }
-    async fn erase(&self, stream: &StreamId) -> Result<(), StoreError> {
-        self.inner.erase(stream).await
-    }
-    async fn close(&self) -> Result<(), StoreError> {
-        self.inner.close().await
     }
 }

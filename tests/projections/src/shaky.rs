@@ -3,11 +3,9 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use ego::message::{CommandId, Position, Revision, StreamId};
-use ego::store::{
-    Capabilities, Commit, Committed, Direction, EventType, Filter, Page, RecordedEvent, Row, Snapshot, Step, Stepped, Store,
-    StoreError, StoredState, StreamHead, Verdict,
-};
+use ego::delegate_store;
+use ego::message::Position;
+use ego::store::{Step, Stepped, Store, StoreError};
 use ego_sled::SledStore;
 use std::time::Duration;
 
@@ -35,6 +33,10 @@ impl Shaky {
 
 #[async_trait]
 impl Store for Shaky {
+    delegate_store!(sled: capabilities, append, find_command, stream_head, read_stream, read_log, head, wait_for_head,
+        list_streams, event_types, save_snapshot, load_snapshot, delete_snapshot, load_state, read_states, load_checkpoint,
+        list_checkpoints, delete_checkpoint, list_rows, delete_up_to, erase, close);
+
     async fn step(&self, step: Step) -> Result<Stepped, StoreError> {
         if step.advance.is_none() {
             return self.sled.step(step).await;
@@ -59,93 +61,8 @@ impl Store for Shaky {
         self.sled.load_rows(table, keys).await
     }
 
-    fn capabilities(&self) -> Capabilities {
-        self.sled.capabilities()
-    }
-    async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
-        self.sled.append(batch).await
-    }
-    async fn find_command(&self, stream: &StreamId, id: &CommandId) -> Result<Option<Committed>, StoreError> {
-        self.sled.find_command(stream, id).await
-    }
-    async fn stream_head(&self, stream: &StreamId) -> Result<Option<StreamHead>, StoreError> {
-        self.sled.stream_head(stream).await
-    }
-    async fn read_stream(
-        &self,
-        stream: &StreamId,
-        from: Option<Revision>,
-        direction: Direction,
-        limit: usize,
-    ) -> Result<Page<RecordedEvent, Revision>, StoreError> {
-        self.sled.read_stream(stream, from, direction, limit).await
-    }
-    async fn read_log(
-        &self,
-        after: Option<Position>,
-        filter: &Filter,
-        limit: usize,
-    ) -> Result<Page<RecordedEvent, Position>, StoreError> {
-        self.sled.read_log(after, filter, limit).await
-    }
-    async fn head(&self) -> Result<Option<Position>, StoreError> {
-        self.sled.head().await
-    }
-    async fn wait_for_head(&self, position: Option<Position>) -> Result<Position, StoreError> {
-        self.sled.wait_for_head(position).await
-    }
-    async fn list_streams(
-        &self,
-        kind: Option<&str>,
-        after: Option<&StreamId>,
-        limit: usize,
-    ) -> Result<Page<StreamHead, StreamId>, StoreError> {
-        self.sled.list_streams(kind, after, limit).await
-    }
-    async fn event_types(&self) -> Result<Vec<EventType>, StoreError> {
-        self.sled.event_types().await
-    }
-    async fn save_snapshot(&self, stream: &StreamId, snapshot: Snapshot) -> Result<(), StoreError> {
-        self.sled.save_snapshot(stream, snapshot).await
-    }
-    async fn load_snapshot(&self, stream: &StreamId) -> Result<Option<Snapshot>, StoreError> {
-        self.sled.load_snapshot(stream).await
-    }
-    async fn delete_snapshot(&self, stream: &StreamId) -> Result<(), StoreError> {
-        self.sled.delete_snapshot(stream).await
-    }
-    async fn load_state(&self, stream: &StreamId) -> Result<Option<StoredState>, StoreError> {
-        self.sled.load_state(stream).await
-    }
     async fn save_checkpoint(&self, consumer: &str, position: Option<Position>) -> Result<(), StoreError> {
         self.dawdle().await;
         self.sled.save_checkpoint(consumer, position).await
-    }
-    async fn load_checkpoint(&self, consumer: &str) -> Result<Option<Position>, StoreError> {
-        self.sled.load_checkpoint(consumer).await
-    }
-    async fn list_checkpoints(&self) -> Result<Vec<(String, Option<Position>)>, StoreError> {
-        self.sled.list_checkpoints().await
-    }
-    async fn delete_checkpoint(&self, consumer: &str) -> Result<(), StoreError> {
-        self.sled.delete_checkpoint(consumer).await
-    }
-    async fn list_rows(
-        &self,
-        table: &str,
-        start: &[u8],
-        end: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Page<Row, Bytes>, StoreError> {
-        self.sled.list_rows(table, start, end, limit).await
-    }
-    async fn delete_up_to(&self, stream: &StreamId, revision: Revision) -> Result<(), StoreError> {
-        self.sled.delete_up_to(stream, revision).await
-    }
-    async fn erase(&self, stream: &StreamId) -> Result<(), StoreError> {
-        self.sled.erase(stream).await
-    }
-    async fn close(&self) -> Result<(), StoreError> {
-        self.sled.close().await
     }
 }

@@ -1,20 +1,20 @@
 //! The rules of a command handler, one function each:
-//! a plain method · `&self` · a command first · then the context and services, by shared reference · a nameable `Result` is returned.
+//! a plain method · `&self`, or `&mut self` of a durable aggregate · a command first · then the context and services, by shared reference · a nameable `Result` is returned.
 
-use super::super::model::{Extra, Handler, is_context};
+use super::super::model::{Extra, Handler, Receiver, is_context};
 use crate::ctxt::Ctxt;
 use crate::signature;
 use crate::ty::{show, ungroup};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
-use syn::{PatType, ReceiverKind, ReturnType, Type, TypeImplTrait, TypeReference};
+use syn::{PatType, ReturnType, Type, TypeImplTrait, TypeReference};
 
 const SHAPE: &str = "`fn deposit(&self, cmd: Deposit) -> Result<AccountEvent, AccountError>`";
 
-pub(super) fn check(cx: &Ctxt, handler: &Handler<'_>) {
+pub(super) fn check(cx: &Ctxt, handler: &Handler<'_>, durable: bool) {
     let why = "every command is registered as one concrete type";
     signature::is_plain(cx, &handler.method, "a command handler", why);
-    takes_self_by_reference(cx, handler);
+    takes_self_by_reference(cx, handler, durable);
     takes_a_command(cx, handler);
     if !comes_second(handler) {
         handler.extras.iter().for_each(|(param, extra)| takes_shared_references(cx, handler, param, extra));
@@ -23,18 +23,19 @@ pub(super) fn check(cx: &Ctxt, handler: &Handler<'_>) {
     returns_a_nameable_type(cx, handler);
 }
 
-fn takes_self_by_reference(cx: &Ctxt, handler: &Handler<'_>) {
+fn takes_self_by_reference(cx: &Ctxt, handler: &Handler<'_>, durable: bool) {
     let Some(receiver) = handler.method.sig.receiver() else {
         let message = format_args!("a command handler takes `&self`, the state that decides: {SHAPE}");
         return cx.error(&handler.method.sig.ident, message);
     };
-    match &receiver.kind {
-        ReceiverKind::Reference(_, _, None) => {}
-        ReceiverKind::Reference(_, _, Some(_)) => cx.error(
+    match handler.receiver() {
+        Receiver::Shared => {}
+        Receiver::Exclusive if durable => {}
+        Receiver::Exclusive => cx.error(
             receiver,
             "a command handler takes `&self`, not `&mut self`: state changes only in `#[apply]`, or it could not be replayed",
         ),
-        _ => cx.error(receiver, "a command handler takes `&self`: the state stays where it is"),
+        Receiver::Other => cx.error(receiver, "a command handler takes `&self`: the state stays where it is"),
     }
 }
 

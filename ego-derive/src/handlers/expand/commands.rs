@@ -1,6 +1,6 @@
 //! `Handles` for each command.
 
-use super::super::model::{Block, Extra, Handler, is_context};
+use super::super::model::{Block, Extra, Handler, Receiver, is_context};
 use crate::hygiene::{at, code, krate_at};
 use crate::ty::same;
 use proc_macro2::TokenStream;
@@ -18,6 +18,15 @@ use syn::{Type, TypeImplTrait, TypeReference};
 ///     }
 /// }
 /// ```
+/// For a durable aggregate
+/// ```text
+///     type Output = Changed<Self, Result<u64, CartError>>;
+///     async fn handle(&self, command: Add, context: &Context) -> Self::Output {
+///         let mut copy = copy::<Self>(self);
+///         let returned = Self::add(&mut copy, command);
+///         Changed::to(copy, returned)
+///     }
+/// ```
 pub(super) fn handles(block: &Block<'_>, handler: &Handler<'_>) -> TokenStream {
     let (Some(command), Some(output)) = (&handler.command, handler.method.output()) else { return TokenStream::new() };
     let krate = &block.krate;
@@ -32,8 +41,24 @@ pub(super) fn handles(block: &Block<'_>, handler: &Handler<'_>) -> TokenStream {
         Extra::Context | Extra::Other => code!(, context),
     });
     let wait = handler.method.sig.asyncness.map(|_| code!(.await));
-    let body = code!(Self::#name(self, #argument #(#extras)*) #wait);
-    handles_impl(block, handler, command.ty, &code!(#output), &context, &body)
+    if !block.is_durable() {
+        let body = code!(Self::#name(self, #argument #(#extras)*) #wait);
+        return handles_impl(block, handler, command.ty, &code!(#output), &context, &body);
+    }
+    let changed = code!(#krate::model::Changed<Self, #output>);
+    let body = match handler.method.sig.receiver() {
+        Some(receiver) if handler.receiver() == Receiver::Exclusive => {
+            let (place, nearby) = (at(receiver.span()), krate_at(krate, receiver.span()));
+            let copy = quote_spanned!(place=> #nearby::__private::copy::<Self>(self));
+            code! {
+                let mut copy = #copy;
+                let returned = Self::#name(&mut copy, #argument #(#extras)*) #wait;
+                #krate::model::Changed::to(copy, returned)
+            }
+        }
+        _ => code!(#krate::model::Changed::nothing(Self::#name(self, #argument #(#extras)*) #wait)),
+    };
+    handles_impl(block, handler, command.ty, &changed, &context, &body)
 }
 
 /// The same for every handler whose command is known, without a call of what may be wrong.
@@ -52,6 +77,8 @@ pub(super) fn stubs(block: &Block<'_>) -> TokenStream {
             Some(output) if is_owned(output) => code!(#output),
             _ => code!(::core::result::Result<(), ::core::convert::Infallible>),
         };
+        let krate = &block.krate;
+        let output = if block.is_durable() { code!(#krate::model::Changed<Self, #output>) } else { output };
         stubs.extend(handles_impl(block, handler, command.ty, &output, &code!(_), &code!(let _ = command; loop {})));
     }
     stubs

@@ -18,6 +18,8 @@ pub(super) struct Contents {
     pub(super) streams: HashMap<StreamId, Stream>,
     /// The names of `streams`, in order.
     pub(super) names: BTreeSet<StreamId>,
+    /// Those that keep a state, by the position of its last save.
+    pub(super) saved: BTreeMap<Position, StreamId>,
     pub(super) checkpoints: BTreeMap<String, Option<Position>>,
     pub(super) types: HashSet<EventType>,
     pub(super) tables: Tables,
@@ -125,7 +127,7 @@ impl Contents {
 
     /// The steps of [`Store::append`](super::super::Store::append) for one commit.
     pub(super) fn decide(&mut self, mut commit: Commit, broken: &mut std::collections::HashSet<StreamId>) -> Verdict {
-        let Self { log, streams, names, types, hasher, tables, .. } = self;
+        let Self { log, streams, names, saved, types, hasher, tables, .. } = self;
         let mut new = Stream::default();
         let found = streams.get_mut(&commit.stream);
         let is_new = found.is_none();
@@ -137,7 +139,12 @@ impl Contents {
         }
         let id = is_new.then(|| commit.stream.clone());
         tables.change(std::mem::take(&mut commit.rows));
+        let state = matches!(commit.body, Body::State(_)).then(|| (stream.position, commit.stream.clone()));
         let committed = stream.record(commit, hash, log, types);
+        if let (Some((before, id)), Some(position)) = (state, committed.position) {
+            before.map(|before| saved.remove(&before));
+            saved.insert(position, id);
+        }
         if let Some(id) = id {
             names.insert(id.clone());
             streams.insert(id, new);
@@ -285,7 +292,7 @@ impl Stream {
             Body::State(NewState { version, payload }) => {
                 let (revision, position) = self.advance(log);
                 let (codec, metadata) = (codec.clone(), Arc::clone(&metadata));
-                self.state = Some(StoredState { revision, position, version, codec, payload, metadata });
+                self.state = Some(StoredState { stream, revision, position, version, codec, payload, metadata });
                 log.push(None);
             }
         }

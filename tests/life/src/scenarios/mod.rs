@@ -1,0 +1,16 @@
+//! All scenarios. A new one: a file with a `pub(crate) const SCENARIO`, a line here, a test in `tests/short.rs`.
+
+mod ledger;
+
+use crate::outcome::Outcome;
+use crate::scene::Scenario;
+
+const ALL: &[Scenario] = &[ledger::SCENARIO];
+
+pub(crate) fn named(name: &str) -> Outcome<&'static Scenario> {
+    let known = || ALL.iter().map(|scenario| scenario.name).collect::<Vec<_>>().join(", ");
+    Ok(ALL
+        .iter()
+        .find(|scenario| scenario.name == name)
+        .ok_or_else(|| format!("no scenario {name:?}; there are: {}", known()))?)
+}

@@ -1,0 +1,13 @@
+//! The short form: each scenario through twenty-five kills.
+
+use std::process::Command;
+
+fn lives_through_twenty_five_kills(scenario: &str) {
+    let status = Command::new(env!("CARGO_BIN_EXE_life")).arg(scenario).status().expect("the program runs");
+    assert!(status.success(), "see what it printed");
+}
+
+#[test]
+fn ledger() {
+    lives_through_twenty_five_kills("ledger");
+}
