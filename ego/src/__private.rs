@@ -6,10 +6,13 @@ pub use crate::macros::Registers;
 pub use crate::model::Storable;
 pub use crate::projection::{ProjectionDescriptor, Source, Sources};
 pub use crate::reactor::{ReactorDescriptor, ReactorSource, ReactorSources};
+pub use crate::saga::{Instance, SagaDescriptor, SagaSource, SagaSources, SagaView};
 pub use bytes::Bytes;
 pub use inventory;
 
-use crate::model::{AppliedAs, Command, Context, DecodeError, Delivery, Durable, EventSchema, Handles, Stored, Upcast, UpcastTo};
+use crate::model::{
+    AppliedAs, Command, Context, DecodeError, Delivery, Durable, EventSchema, Handles, Saved, Services, Stored, Upcast, UpcastTo,
+};
 use serde::de::DeserializeOwned;
 
 /// The entry of the variant at this place.
@@ -122,6 +125,18 @@ pub fn service_for<S: ?Sized + Send + Sync + 'static>(delivery: &Delivery) -> &S
     }
 }
 
+/// The service of this type, for a method of a saga. The engine has checked at its start that every method finds its services.
+///
+/// # Panics
+/// When it was not given.
+#[must_use]
+pub fn service_of<S: ?Sized + Send + Sync + 'static>(services: &Services) -> &S {
+    match services.get() {
+        Ok(service) => service,
+        Err(missing) => panic!("{missing}"),
+    }
+}
+
 /// The event of an aggregate, as an `#[on(…)]` method takes it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the event of `{A}`",
@@ -200,6 +215,16 @@ pub trait InstanceOf<B> {
 #[must_use]
 pub fn copy<A: Durable>(state: &A) -> A {
     state.clone()
+}
+
+/// Puts a saved state in place of another.
+pub fn replace<A: Durable>(state: &mut A, saved: &Saved<A>) {
+    state.clone_from(saved.state());
+}
+
+/// The state that was stored in its newest shape.
+pub fn state<A: Durable>(codec: &AnyCodec, stored: Stored<'_>) -> Result<A, DecodeError> {
+    codec.decode(stored.payload).map_err(|error| DecodeError::content(stored, error))
 }
 
 /// Folds an event through appliers of this form.

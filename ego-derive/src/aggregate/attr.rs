@@ -40,7 +40,7 @@ impl AggregateAttrs {
             options::on_item(cx, attr, AGGREGATE_OPTIONS, |key, meta| match key {
                 NAME => name.set(meta, key, kind(meta)?),
                 EVENT => event.set(meta, key, event_type(meta)?),
-                DURABLE => durable.set(meta, key, options::flag(meta)?),
+                DURABLE => durable.set(meta, key, meta.path.span()).and_then(|()| options::flag(meta)),
                 SNAPSHOT => snapshot.set(meta, key, Snapshot::read(cx, meta)?),
                 VERSION => version.set(meta, key, upcast::version(meta)?),
                 _ => {

@@ -11,3 +11,18 @@ fn lives_through_twenty_five_kills(scenario: &str) {
 fn ledger() {
     lives_through_twenty_five_kills("ledger");
 }
+
+#[test]
+fn shelves() {
+    lives_through_twenty_five_kills("shelves");
+}
+
+#[test]
+fn sagas() {
+    lives_through_twenty_five_kills("sagas");
+}
+
+#[test]
+fn vaults() {
+    lives_through_twenty_five_kills("vaults");
+}
