@@ -6,6 +6,7 @@
 mod aggregate;
 mod command;
 mod ctxt;
+mod duration;
 mod event;
 mod handlers;
 mod hygiene;

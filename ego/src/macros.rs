@@ -184,12 +184,50 @@ pub use ego_derive::Command;
 /// |---|---|
 /// | `name = "…"` | the kind, which stands in the name of every stream: always written, so that it does not change with the type's name |
 /// | `event = Type` | the enum of its events |
+/// | `snapshot(…)` | when its state is kept, so that not all its events are folded each time: see below |
 ///
 /// The state is a struct or an enum, owns its values, and is `Default`: that is the state before the first event. How events change it
 /// says the one block of [`handlers`](crate::handlers) that holds its appliers.
 ///
 /// A generic aggregate has no list of its instances, so each is registered by [`register!`](crate::register!). Its bounds stand on the
 /// type itself. Instances need kinds of their own, so there `name` may be a constant of a parameter, as in `name = C::WALLET`.
+///
+/// # `snapshot(…)`
+///
+/// Keeps the state, and the inline views beside it, in the background, now and then; such a state is `Serialize + Deserialize`. Deleting
+/// snapshots changes nothing but how long it takes to load an aggregate.
+///
+/// ```
+/// use ego::prelude::*;
+/// use serde::{Deserialize, Serialize};
+/// # #[derive(Event, Serialize, Deserialize)]
+/// # enum AccountEvent { Deposited { amount: u64 } }
+///
+/// #[derive(Aggregate, Default, Serialize, Deserialize)]
+/// #[aggregate(name = "account", event = AccountEvent, snapshot(every = 100, after = "10m"))]
+/// struct Account { balance: u64 }
+/// # #[ego::handlers]
+/// # impl Account {
+/// #     #[apply]
+/// #     fn apply(&mut self, event: &AccountEvent) {
+/// #         match event {
+/// #             AccountEvent::Deposited { amount } => self.balance += amount,
+/// #         }
+/// #     }
+/// # }
+/// ```
+///
+/// | policy | a snapshot is taken |
+/// |---|---|
+/// | `every = 100` | after so many events |
+/// | `after = "10m"` | when the first event that the last one has not seen is so old; `ms`, `s`, `m`, `h` or `d` |
+/// | `replayed = 1000` | when the aggregate was loaded, and so many events had to be folded |
+/// | `slower_than = "50ms"` | when it was loaded, and that took longer |
+/// | `snapshot` alone | only by [`Engine::snapshot`](crate::Engine::snapshot) |
+///
+/// Several may stand side by side. A state whose definition changes – its fields, their types, serde's options on them – is folded anew: also
+/// a field that was added with a default is not empty. A change that the definition does not show, in the type of a field or in an applier,
+/// needs a new `version`.
 pub use ego_derive::Aggregate;
 
 /// Marks an impl block that holds an aggregate's handlers, appliers, or both, and whatever else.

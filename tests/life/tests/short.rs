@@ -21,3 +21,8 @@ fn shelves() {
 fn sagas() {
     lives_through_twenty_five_kills("sagas");
 }
+
+#[test]
+fn vaults() {
+    lives_through_twenty_five_kills("vaults");
+}

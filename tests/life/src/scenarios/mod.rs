@@ -3,11 +3,12 @@
 mod ledger;
 mod sagas;
 mod shelves;
+mod vaults;
 
 use crate::outcome::Outcome;
 use crate::scene::Scenario;
 
-const ALL: &[Scenario] = &[ledger::SCENARIO, sagas::SCENARIO, shelves::SCENARIO];
+const ALL: &[Scenario] = &[ledger::SCENARIO, sagas::SCENARIO, shelves::SCENARIO, vaults::SCENARIO];
 
 pub(crate) fn named(name: &str) -> Outcome<&'static Scenario> {
     let known = || ALL.iter().map(|scenario| scenario.name).collect::<Vec<_>>().join(", ");
