@@ -10,16 +10,19 @@ pub mod codec;
 pub mod consumer;
 pub mod engine;
 pub mod layer;
+pub mod maintenance;
 pub mod message;
 pub mod model;
 pub mod projection;
 pub mod publish;
 pub mod reactor;
+pub mod schema;
 pub mod store;
 pub mod subscription;
 pub mod telemetry;
 pub mod tenant;
 pub mod testing;
+pub mod timer;
 
 mod macros;
 

@@ -55,6 +55,9 @@ impl CodecError {
 #[derive(Clone)]
 pub struct AnyCodec(Choice);
 
+/// [`AnyCodec::reads`] of a type.
+pub(crate) type Decode = fn(&AnyCodec) -> Result<(), CodecError>;
+
 #[derive(Clone)]
 enum Choice {
     Json,
@@ -120,6 +123,11 @@ impl AnyCodec {
             Choice::Json => serde_json::from_slice(bytes).map_err(CodecError::new),
             Choice::Other(codec) => take(codec.as_ref(), bytes, |deserializer| T::deserialize(deserializer)),
         }
+    }
+
+    /// Reads a value and drops it: what its type asks the codec for is its shape.
+    pub(crate) fn reads<T: DeserializeOwned>(&self) -> Result<(), CodecError> {
+        self.decode::<T>(b"").map(drop)
     }
 
     /// Adds the bytes of an enum's value without the variant's name: the content of a struct-like variant is a map, of a unit variant an

@@ -8,6 +8,7 @@ use super::error::panic_message;
 use super::inline::Views;
 use super::lineage::Lineage;
 use super::shared::Shared;
+use super::snapshot::{self, Mark};
 use super::turns::{Look, Next, Turns};
 use crate::message::{Revision, StreamId};
 use crate::model::Aggregate;
@@ -31,6 +32,8 @@ pub(super) struct Core<A: Aggregate> {
     pub(super) revision: Option<Revision>,
     /// Its inline views, as of the same revision; `None` when its kind has none.
     pub(super) views: Option<Box<Views<A>>>,
+    /// What its last snapshot has seen; `None` when its kind has none.
+    pub(super) mark: Option<Box<Mark>>,
 }
 
 /// What the one who runs an aggregate holds.
@@ -163,6 +166,17 @@ impl<A: Aggregate> Cell<A> {
             self.slots.close();
         }
         retired
+    }
+}
+
+impl<A: Aggregate> Cell<A> {
+    /// The last that is done with what was sent away.
+    pub(super) fn leave(self: &Arc<Self>) {
+        if A::SNAPSHOTS.is_some()
+            && let Some(mut seat) = self.turns.retired()
+        {
+            snapshot::before_leaving(self, &mut seat);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::codec::CodecError;
 use crate::layer::Denied;
 use crate::message::{CommandId, Expected, InvalidText, Name, Revision, StreamId};
-use crate::model::{DecodeError, Failure};
+use crate::model::{DecodeError, Failure, ScheduleError};
 use crate::store::{Refusal, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,6 +88,21 @@ pub enum CommandError<E> {
         #[source]
         source: Failure,
     },
+    /// The handler asked for a timer that cannot be.
+    #[error("the timer {key:?} cannot be scheduled")]
+    Unschedulable {
+        /// The timer's key.
+        key: String,
+        /// Why not.
+        #[source]
+        source: ScheduleError,
+    },
+    /// The timer whose command this is is not there any more: it had its effect, or was cancelled, replaced or discarded.
+    #[error("the timer {key:?} is not there any more")]
+    Unscheduled {
+        /// The timer's key.
+        key: String,
+    },
     /// A [layer](crate::layer) did not let the command through: nothing was recorded, and the aggregate has not seen it.
     #[error(transparent)]
     Denied(#[from] Denied),
@@ -167,6 +182,19 @@ pub enum RecoveryError {
         #[source]
         source: Failure,
     },
+    /// The first events were deleted, and the snapshot that was kept in their place cannot be read by this program: of another version
+    /// of the state, for example. It is left as it is.
+    #[error(
+        "the events before revision {first} were deleted, and the snapshot of revision {revision} that stands for them cannot be read: {reason}"
+    )]
+    SnapshotUnreadable {
+        /// The first event that is left.
+        first: Revision,
+        /// What the snapshot has seen.
+        revision: Revision,
+        /// Why it cannot be read.
+        reason: Arc<str>,
+    },
     /// The stream was erased.
     #[error("the stream was erased")]
     Erased,
@@ -200,6 +228,8 @@ impl<E> CommandError<E> {
             Self::CommandIdReused { command_id, recorded } => CommandError::CommandIdReused { command_id, recorded },
             Self::Unloadable { stream, source } => CommandError::Unloadable { stream, source },
             Self::Projection { projection, source } => CommandError::Projection { projection, source },
+            Self::Unschedulable { key, source } => CommandError::Unschedulable { key, source },
+            Self::Unscheduled { key } => CommandError::Unscheduled { key },
             Self::Denied(denied) => CommandError::Denied(denied),
             Self::Refused(refusal) => CommandError::Refused(refusal),
             Self::Store(error) => CommandError::Store(error),

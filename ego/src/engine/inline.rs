@@ -5,9 +5,11 @@
 
 use super::error::{RecoveryError, panic_message};
 use super::shared::{Codecs, Shared};
+use super::snapshot::{KeptView, Unusable};
 use crate::message::{Metadata, Revision, StreamId};
 use crate::model::{Aggregate, Delivery, Failure};
 use crate::store::{RecordedEvent, RowChange};
+use bytes::Bytes;
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -23,6 +25,9 @@ pub(crate) trait Inline<A: Aggregate>: Send + Sync {
 pub(crate) trait InlineView<A: Aggregate>: Send + Sync {
     fn projection(&self) -> &'static str;
 
+    /// The version of the view's shape.
+    fn version(&self) -> u32;
+
     fn fold(&mut self, event: &A::Event, delivery: &Delivery) -> Result<(), Failure>;
 
     /// What was folded is recorded already.
@@ -30,6 +35,12 @@ pub(crate) trait InlineView<A: Aggregate>: Send + Sync {
 
     /// Adds what is to be recorded with what was folded.
     fn record(&mut self, key: &str, codecs: &Codecs, rows: &mut Vec<RowChange>) -> Result<(), Failure>;
+
+    /// The view, to go on with later; `None` when there is none.
+    fn keep(&self, codecs: &Codecs) -> Result<Option<Bytes>, Failure>;
+
+    /// Goes on with a view that was kept.
+    fn restore(&mut self, kept: Option<&[u8]>, codecs: &Codecs) -> Result<(), Failure>;
 }
 
 /// An [`Inline`] of any kind.
@@ -117,6 +128,25 @@ impl<A: Aggregate> Views<A> {
             revision = Some(next);
         }
         self.each(|view| view.record(stream.id(), &shared.codecs, rows))
+    }
+
+    /// All views, to go on with later.
+    pub(super) fn keep(&self, codecs: &Codecs) -> Result<Vec<KeptView>, Failure> {
+        let keep = |view: &dyn InlineView<A>| {
+            Ok(KeptView { projection: view.projection().to_owned(), version: view.version(), view: view.keep(codecs)? })
+        };
+        self.0.iter().map(|view| keep(&**view)).collect()
+    }
+
+    /// Goes on with views that were kept. After an error they are not to be used any more.
+    pub(super) fn restore(&mut self, kept: &[KeptView], codecs: &Codecs) -> Result<(), Unusable> {
+        for view in &mut self.0 {
+            let (projection, version) = (view.projection(), view.version());
+            let found = kept.iter().find(|kept| kept.projection == projection && kept.version == version);
+            let found = found.ok_or(Unusable::View { projection, version })?;
+            view.restore(found.view.as_deref(), codecs).map_err(|failure| Unusable::Unreadable(failure.to_string()))?;
+        }
+        Ok(())
     }
 
     fn each(&mut self, mut call: impl FnMut(&mut dyn InlineView<A>) -> Result<(), Failure>) -> Result<(), Unfolded> {

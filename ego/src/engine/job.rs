@@ -8,6 +8,7 @@ use super::order::{Answer, Decided, Order, Outcome, panicked};
 use super::recover::recover;
 use super::send::Receipt;
 use super::shared::{Shared, lost};
+use super::snapshot;
 use super::straight::record_now;
 use super::ticket::Ticket;
 use crate::message::{CommandId, Revision};
@@ -164,6 +165,9 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
             return self.rest.answer(Err(error));
         }
         let turn = *self.rest.turn.get_or_insert_with(|| seat.next_turn());
+        if let Err(error) = self.rest.order.is_due(cell, seat).await {
+            return self.rest.answer(Err(error));
+        }
         if self.rest.order.own_id {
             if seat.lineage.awaits(self.rest.order.id()) {
                 seat.lineage.settle().await;
@@ -223,13 +227,14 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
     }
 
     /// Brings the aggregate into memory if it is not there.
-    async fn load(cell: &Cell<A>, seat: &mut Seat<A>) -> Result<(), CommandError<C::Error>> {
+    async fn load(cell: &Arc<Cell<A>>, seat: &mut Seat<A>) -> Result<(), CommandError<C::Error>> {
         if seat.core.is_none() {
-            let recovered = recover::<A>(&cell.shared, &cell.stream, cell.shared.inline_views())
+            let recovered = recover::<A>(&cell.shared, &cell.stream, true)
                 .await
                 .map_err(|source| CommandError::Unloadable { stream: cell.stream.clone(), source })?;
             seat.lineage = Lineage::at(recovered.position);
             seat.core = Some(Box::new(recovered.core));
+            snapshot::after_load(cell, seat, &recovered.replay);
         }
         Ok(())
     }
@@ -247,7 +252,7 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
             let services = Arc::clone(&cell.shared.services);
             let context = Context::new(cell.stream.clone(), core.revision, Arc::clone(&rest.order.metadata), services);
             match rest.run_handler(command, &core.state, &context).await {
-                Ok(output) => rest.order.judge::<A, C>(cell, core, output, events),
+                Ok(output) => rest.order.judge::<A, C>(cell, core, output, context.into_effects(), events),
                 Err(error) => {
                     if matches!(error, CommandError::Panicked { .. }) {
                         seat.core = None;
@@ -257,6 +262,12 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
             }
         };
         match decided {
+            Decided::Nothing(Err(CommandError::Rejected(rejection))) if rest.order.firing.is_some() => {
+                match rest.order.keep_refusal(cell, seat, rejection).await {
+                    Ok(error) => rest.answer(Err(error)),
+                    Err(error) => rest.again(cell, copy, error),
+                }
+            }
             Decided::Unwritable(error) => {
                 events.clear();
                 seat.unfold();
@@ -381,8 +392,13 @@ impl<A: Aggregate, C: HandledBy<A>> Finish<A, C> {
                     return None;
                 }
                 seat.events = events;
+                let time = rest.order.metadata.time;
                 let answer = move |verdict| rest.conclude(&of_answer, copy, reply, verdict);
-                Some(committer.push(cell.lane(), Want::Record(commit), &seat.lineage, room, Box::new(answer)))
+                let wake = committer.push(cell.lane(), Want::Record(commit), &seat.lineage, room, Box::new(answer));
+                Some(match snapshot::after_commit(cell, seat, time) {
+                    Some(also) => wake.or(also),
+                    None => wake,
+                })
             }
             What::Answer(outcome) => {
                 let relied_on = Arc::clone(&seat.lineage);

@@ -9,6 +9,7 @@ use crate::codec::CodecError;
 use crate::layer::{Answered, AnyReply, CommandCall, Denied, Next, Target};
 use crate::message::Text;
 use crate::model::{Aggregate, HandledBy};
+use crate::timer::Firing;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
@@ -29,7 +30,7 @@ pub(super) fn layered<A: Aggregate, C: HandledBy<A>>(
     let id = id.clone();
     Box::pin(async move {
         let inner = Arc::clone(&door.inner);
-        let Options { command_id, new_id, pass, expected, metadata, timeout } = options;
+        let Options { command_id, new_id, pass, expected, metadata, timeout, firing } = options;
         // What no layer could set right.
         let expected = expected.transpose().map_err(|RevisionZero| CommandError::RevisionZero)?;
         let own_id = command_id.is_some() && !new_id;
@@ -54,7 +55,7 @@ pub(super) fn layered<A: Aggregate, C: HandledBy<A>>(
             timeout,
         };
         let sent = AtomicBool::new(false);
-        let target = ToAggregate::<A, C> { door, id, own_id, pass: Mutex::new(pass), sent: &sent, to: PhantomData };
+        let target = ToAggregate::<A, C> { door, id, own_id, pass: Mutex::new(pass), firing, sent: &sent, to: PhantomData };
         let through = AssertUnwindSafe(Next { layers: &inner.layers, target: &target }.run(&mut call)).catch_unwind();
         match timeout_at(deadline, through).await {
             Ok(Ok(answered)) => typed::<A, C>(answered),
@@ -74,6 +75,8 @@ struct ToAggregate<'t, A, C> {
     own_id: bool,
     /// Of a command that was taken before it is polled: for the first time that it is sent on.
     pass: Mutex<Option<Pass>>,
+    /// The timer whose command it is.
+    firing: Option<Arc<Firing>>,
     /// Whether it may have been recorded.
     sent: &'t AtomicBool,
     to: PhantomData<fn() -> (A, C)>,
@@ -102,6 +105,7 @@ impl<A: Aggregate, C: HandledBy<A>> ToAggregate<'_, A, C> {
             expected: call.expected.map(Ok),
             metadata: Some(Box::new(call.metadata.clone())),
             timeout: Some(call.deadline.saturating_duration_since(Instant::now())),
+            firing: self.firing.clone(),
         };
         self.sent.store(true, Ordering::Relaxed);
         let outcome = match go::<A, C>(&self.door, &self.id, command, options) {

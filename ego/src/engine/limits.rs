@@ -23,12 +23,16 @@ pub struct Limits {
     pub commit_bytes: usize,
     /// How many commits the store is given at once. Default 4,096, at least 1.
     pub batch: usize,
+    /// How many bytes of snapshots may wait to be saved; over it, none is taken until there is room. Default 16 MiB, at least 1.
+    pub snapshot_bytes: usize,
     /// How often a command decides again after another writer was first (I5). Default 16.
     pub conflict_retries: u32,
     /// How long a command may take, from the first poll to the reply, unless its sender says otherwise. Default 30 seconds.
     pub timeout: Duration,
     /// How many commands that nobody waits for may be under way. Default 10,000.
     pub forgotten: usize,
+    /// How many aggregates are sent commands of timers that are due at the same time. Default 64, at least 1.
+    pub timers: usize,
 }
 
 impl Default for Limits {
@@ -41,9 +45,11 @@ impl Default for Limits {
             page: 1000,
             commit_bytes: 64 << 20,
             batch: 4096,
+            snapshot_bytes: 16 << 20,
             conflict_retries: 16,
             timeout: Duration::from_secs(30),
             forgotten: 10_000,
+            timers: 64,
         }
     }
 }
@@ -51,7 +57,15 @@ impl Default for Limits {
 impl Limits {
     /// The same, with everything that must be there raised to its least, and what is counted in permits lowered to their most.
     pub(super) fn in_bounds(mut self) -> Self {
-        for least_one in [&mut self.mailbox, &mut self.active_aggregates, &mut self.recoveries, &mut self.page, &mut self.batch] {
+        for least_one in [
+            &mut self.mailbox,
+            &mut self.active_aggregates,
+            &mut self.recoveries,
+            &mut self.page,
+            &mut self.batch,
+            &mut self.timers,
+            &mut self.snapshot_bytes,
+        ] {
             *least_one = (*least_one).max(1);
         }
         for permits in [&mut self.mailbox, &mut self.recoveries, &mut self.forgotten] {

@@ -136,7 +136,7 @@ impl Linked {
         };
         stored
             .iter()
-            .filter(|found| !retired.contains(&*found.kind) && !reads(found))
+            .filter(|found| !retired.contains(&*found.kind) && *found.kind != *crate::maintenance::audit::KIND && !reads(found))
             .map(|found| StartProblem::UnreadableEvent { stored: found.clone() })
             .collect()
     }
@@ -235,6 +235,14 @@ pub enum StartProblem {
     )]
     NotRegistered {
         /// The type's path.
+        aggregate: &'static str,
+    },
+    /// Events of a kind are to be deleted, and nothing is kept in their place.
+    #[error(
+        "events of `{aggregate}` are to be deleted behind its snapshots, and it has none: add `snapshot(…)` to `#[aggregate(…)]`"
+    )]
+    NoSnapshots {
+        /// The aggregate's type.
         aggregate: &'static str,
     },
     /// A consumer has no name, or one that it cannot have.
@@ -357,6 +365,12 @@ pub enum StartProblem {
     InvalidSource {
         /// What was given.
         given: String,
+    },
+    /// The store is being filled by a copy or an import that was interrupted.
+    #[error("the store is unfinished: begin its {operation} again, or take another store")]
+    Unfinished {
+        /// What was interrupted.
+        operation: String,
     },
     /// The store holds events that nothing in the program can read.
     #[error(

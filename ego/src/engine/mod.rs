@@ -9,6 +9,7 @@ mod committer;
 mod door;
 mod drive;
 mod error;
+mod fire;
 mod followers;
 mod forget;
 mod gate;
@@ -25,8 +26,10 @@ mod place;
 mod read;
 mod recover;
 mod registry;
+mod retention;
 mod send;
 mod shared;
+mod snapshot;
 mod start;
 mod stop;
 mod straight;
@@ -37,6 +40,7 @@ mod turns;
 
 pub(crate) use error::panic_message;
 pub use error::{CommandError, RecoveryError, UnknownTarget};
+pub(crate) use fire::{Unaltered, WeakEngine};
 pub use forget::{Failure, Failures, ForgetError};
 pub(crate) use inline::{AnyInline, Inline, InlineView};
 pub use limits::Limits;
@@ -45,6 +49,7 @@ pub(crate) use read::keeps_events;
 pub use read::{History, Loaded, ReadError, Recorded, RecordedJson};
 pub(crate) use registry::ToJson;
 pub use registry::{AggregateDescriptor, CommandDescriptor, HandlersDescriptor, Location, TypeRef};
+pub use retention::{DeleteError, Deletion, HeldBack, Retention, SnapshotError};
 pub use send::{AnyRejection, Dispatch, IntoRevision, Receipt, Sending};
 pub(crate) use shared::{Codecs, Shared};
 pub use start::{EngineBuilder, StartError};
@@ -56,6 +61,7 @@ use crate::message::StreamId;
 use crate::model::Aggregate;
 use crate::projection::{AnyProjection, Projected, Sources};
 use crate::store::AnyStore;
+use crate::timer::Timers;
 use door::Doors;
 use futures_util::future::BoxFuture;
 use linked::Kind;
@@ -95,6 +101,7 @@ struct Inner {
     projections: HashMap<TypeId, Arc<dyn AnyProjection>>,
     /// The first is the outermost.
     layers: Box<[Arc<dyn CommandLayer>]>,
+    timers: Timers,
 }
 
 impl fmt::Debug for Engine {
@@ -163,12 +170,26 @@ impl Engine {
         streams
     }
 
+    /// Sends the aggregate of an erased stream away: as soon as what is under way has heard that it is erased.
+    pub(crate) async fn forget_state(&self, stream: &StreamId) {
+        const AGAIN: std::time::Duration = std::time::Duration::from_millis(5);
+        let kind = self.inner.kinds.get(stream.kind());
+        let Some(place) = kind.and_then(|kind| self.inner.places.get(&kind.aggregate.aggregate.id())) else { return };
+        while !place.forget(stream.id()) && !self.inner.shared.gate.is_closed() {
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.inner.shared
     }
 
     pub(crate) fn every_consumer(&self) -> &Consumers {
         &self.inner.consumers
+    }
+
+    pub(crate) fn every_timer(&self) -> &Timers {
+        &self.inner.timers
     }
 
     pub(crate) fn every_projection(&self) -> impl Iterator<Item = &Arc<dyn AnyProjection>> {

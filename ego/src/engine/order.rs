@@ -9,9 +9,11 @@ use super::send::Receipt;
 use super::shared::Codecs;
 use crate::codec::{AnyCodec, CodecError};
 use crate::message::{CommandId, Expected, Metadata, Name, Revision};
-use crate::model::{Aggregate, Event, HandledBy, HandlerResult, Reply};
+use crate::model::{Aggregate, Effects, Event, HandledBy, HandlerResult, Reply};
 use crate::store::{Body, Commit, Committed, NewEvent, NewState, Refusal, StoreError, Verdict};
+use crate::timer::Firing;
 use bytes::Bytes;
+use jiff::Timestamp;
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -27,6 +29,10 @@ pub(super) struct Order {
     pub(super) deadline: Instant,
     pub(super) timeout: Duration,
     pub(super) pass: Pass,
+    /// The timer whose command it is.
+    pub(super) firing: Option<Arc<Firing>>,
+    /// When the first timer is due that is recorded with it.
+    pub(super) alarm: Option<Timestamp>,
 }
 
 /// What the sender is told.
@@ -79,12 +85,14 @@ impl Order {
         }
     }
 
-    /// What the handler's output comes to; the events are left in `events`, which is empty. Inline views have seen them then.
+    /// What the handler's output and its effects come to; the events are left in `events`, which is empty. Inline views have seen them
+    /// then.
     pub(super) fn judge<A: Aggregate, C: HandledBy<A>>(
-        &self,
+        &mut self,
         cell: &Cell<A>,
         core: &mut Core<A>,
         output: C::Output,
+        effects: Option<Box<Effects>>,
         events: &mut Vec<A::Event>,
     ) -> Decided<A, C> {
         // Most commands record one: a list that is kept with every aggregate should hold no more.
@@ -96,13 +104,18 @@ impl Order {
         let store_decides = self.own_id || self.expected.is_some_and(|expected| expected != Expected::Any);
         let commit = AssertUnwindSafe(|| {
             let body = body(&cell.shared.codecs, &core.state, events)?;
-            let records = store_decides || !events.is_empty();
+            let records = store_decides || !events.is_empty() || effects.is_some();
             records.then(|| self.commit::<A, C>(cell, core.revision, body, &reply)).transpose()
         });
         match std::panic::catch_unwind(commit).unwrap_or_else(|panic| Err(panicked(&*panic))) {
             // Nobody can ask for this reply again, and nobody says what it may rely on: there is nothing to record.
             Ok(None) => Decided::Nothing(Ok(self.receipt(reply, core.revision, None))),
             Ok(Some(mut commit)) => {
+                if (effects.is_some() || self.firing.is_some())
+                    && let Err(error) = self.add_timers(cell, effects, &mut commit.rows)
+                {
+                    return Decided::Unwritable(error);
+                }
                 if let Some(views) = &mut core.views
                     && let Err(Unfolded { projection, failure }) =
                         views.decide(&cell.shared, &cell.stream, core.revision, &self.metadata, events, &mut commit.rows)
@@ -124,7 +137,10 @@ impl Order {
         verdict: Result<Verdict, StoreError>,
     ) -> Result<Answer<R, E>, CommandError<E>> {
         match verdict {
-            Ok(Verdict::Committed(committed)) => Ok(Ok(self.receipt(reply, committed.revision, Some(&committed)))),
+            Ok(Verdict::Committed(committed)) => {
+                self.set_alarm();
+                Ok(Ok(self.receipt(reply, committed.revision, Some(&committed))))
+            }
             Ok(Verdict::Repeated(before)) => Ok(self.repeat(codecs, before)),
             Ok(Verdict::Refused(Refusal::Conflict { expected, actual })) => match self.expected {
                 Some(expected) if !expected.holds(actual) => Ok(Err(CommandError::Conflict { expected, actual })),

@@ -139,7 +139,7 @@ impl Engine {
     /// [`ReadError`].
     pub async fn load<A: Aggregate>(&self, id: impl AsRef<str>) -> Result<Loaded<A>, ReadError> {
         let stream = self.stream::<A>(id.as_ref())?;
-        let recovered = recover_apart::<A>(&self.inner.shared, stream).await?;
+        let recovered = recover_apart::<A>(&self.inner.shared, stream, false).await?;
         Ok(Loaded { state: recovered.core.state, revision: recovered.core.revision, position: recovered.position })
     }
 
@@ -205,7 +205,7 @@ impl Engine {
         })
     }
 
-    fn stream<A: Aggregate>(&self, id: &str) -> Result<StreamId, ReadError> {
+    pub(super) fn stream<A: Aggregate>(&self, id: &str) -> Result<StreamId, ReadError> {
         self.inner.place::<A>().ok_or(UnknownTarget::Aggregate { aggregate: std::any::type_name::<A>() })?;
         Ok(Place::<A>::stream(id)?)
     }

@@ -4,7 +4,7 @@ use super::place::{AnyPlace, Place};
 use super::send::{AnyRejection, Sending, by_name};
 use super::shared::Shared;
 use super::{Engine, Party};
-use crate::codec::{AnyCodec, Json};
+use crate::codec::{AnyCodec, CodecError, Decode, Json};
 use crate::model::{Aggregate, Command, DecodeError, Event, EventSchema, Handles, Stored};
 use std::any::{TypeId, type_name};
 use std::fmt;
@@ -67,14 +67,18 @@ impl fmt::Debug for TypeRef {
 /// An aggregate that is linked in.
 #[derive(Clone, Copy, Debug)]
 pub struct AggregateDescriptor {
-    pub(super) kind: &'static str,
-    pub(super) aggregate: TypeRef,
-    pub(super) events: &'static [EventSchema],
+    pub(crate) kind: &'static str,
+    pub(crate) aggregate: TypeRef,
+    pub(crate) events: &'static [EventSchema],
     /// Whether a state is kept instead of events.
-    pub(super) durable: bool,
+    pub(crate) durable: bool,
     pub(super) location: Location,
     pub(super) place: MakePlace,
-    pub(super) to_json: ToJson,
+    pub(crate) to_json: ToJson,
+    /// Of the state.
+    pub(crate) version: u32,
+    /// How its snapshots are read, if it has any.
+    pub(crate) snapshot: Option<Decode>,
 }
 
 type MakePlace = fn(Arc<Shared>) -> Arc<dyn AnyPlace>;
@@ -95,12 +99,19 @@ impl AggregateDescriptor {
             location,
             place: |shared| Arc::new(Place::<A>::new(shared)),
             to_json: to_json::<A::Event>,
+            version: A::VERSION,
+            snapshot: if A::SNAPSHOTS.is_some() { Some(read_snapshot::<A>) } else { None },
         }
     }
 
     pub(super) fn party(&self) -> Party {
         Party { name: self.aggregate.name(), location: self.location }
     }
+}
+
+/// Reads a snapshot and drops it.
+fn read_snapshot<A: Aggregate>(codec: &AnyCodec) -> Result<(), CodecError> {
+    A::SNAPSHOTS.map_or(Ok(()), |snapshots| snapshots.decode(codec, b"").map(drop))
 }
 
 /// A stored event in its newest shape, as JSON.
@@ -118,8 +129,8 @@ fn to_json<E: Event>(stored: Stored<'_>, codec: &AnyCodec) -> Result<Vec<(&'stat
 /// The handlers of one `#[ego::handlers]` block.
 #[derive(Clone, Copy, Debug)]
 pub struct HandlersDescriptor {
-    pub(super) aggregate: TypeRef,
-    pub(super) commands: &'static [CommandDescriptor],
+    pub(crate) aggregate: TypeRef,
+    pub(crate) commands: &'static [CommandDescriptor],
 }
 
 inventory::collect!(HandlersDescriptor);
@@ -135,11 +146,12 @@ impl HandlersDescriptor {
 /// One command of one aggregate.
 #[derive(Clone, Copy, Debug)]
 pub struct CommandDescriptor {
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     pub(super) command: TypeRef,
     pub(super) services: &'static [TypeRef],
     pub(super) location: Location,
     pub(super) by_name: ByName,
+    pub(crate) decode: Decode,
 }
 
 /// Sends a command that came as JSON.
@@ -149,7 +161,14 @@ impl CommandDescriptor {
     /// Describes the handler at `location`, which asks for these services.
     #[must_use]
     pub const fn of<A: Handles<C>, C: Command>(location: Location, services: &'static [TypeRef]) -> Self {
-        Self { name: C::NAME, command: TypeRef::of::<C>(), services, location, by_name: by_name::<A, C> }
+        Self {
+            name: C::NAME,
+            command: TypeRef::of::<C>(),
+            services,
+            location,
+            by_name: by_name::<A, C>,
+            decode: AnyCodec::reads::<C>,
+        }
     }
 
     pub(super) fn party(&self) -> Party {

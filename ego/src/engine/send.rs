@@ -6,6 +6,7 @@ use super::submit::Submit;
 use super::{CommandError, Engine, ForgetError};
 use crate::message::{CommandId, Expected, InvalidText, MetadataDraft, Position, Revision};
 use crate::model::{Aggregate, Command, HandledBy, Handles, Rejection};
+use crate::timer::Firing;
 use futures_util::future::BoxFuture;
 use std::any::Any;
 use std::fmt;
@@ -72,6 +73,8 @@ pub(super) struct Options {
     /// Boxed: most commands come without.
     pub(super) metadata: Option<Box<MetadataDraft>>,
     pub(super) timeout: Option<Duration>,
+    /// The timer whose command it is.
+    pub(super) firing: Option<Arc<Firing>>,
 }
 
 /// 0 was given as a revision.
@@ -149,6 +152,12 @@ impl<'e, R, E> Sending<'e, R, E> {
     /// dropped, and the next command has its turn.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.options.timeout = Some(timeout);
+        self
+    }
+
+    /// It is the command of this timer.
+    pub(crate) fn firing(mut self, timer: Arc<Firing>) -> Self {
+        self.options.firing = Some(timer);
         self
     }
 }

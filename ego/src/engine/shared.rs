@@ -5,12 +5,15 @@ use super::gate::Gate;
 use super::inline::{Inlines, Views};
 use super::limits::Limits;
 use super::registry::ToJson;
+use super::retention::Retention;
+use super::snapshot::Writer;
 use crate::clock::{Clock, IdSource};
 use crate::codec::AnyCodec;
 use crate::layer::EventLayer;
 use crate::message::{Name, Position, Tenant};
 use crate::model::{Aggregate, DecodeError, Services};
 use crate::store::{AnyStore, StoreError};
+use crate::timer::Alarm;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
@@ -24,10 +27,15 @@ pub(crate) struct Shared {
     pub(crate) services: Arc<Services>,
     pub(crate) codecs: Codecs,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(super) ids: Arc<dyn IdSource>,
+    pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) runtime: Handle,
     pub(super) recoveries: Semaphore,
     pub(super) gate: Gate,
+    /// Who saves the snapshots of all kinds.
+    pub(super) snapshots: Arc<Writer>,
+    /// What is deleted behind a snapshot, by kind.
+    pub(super) retentions: BTreeMap<&'static str, Retention>,
+    pub(crate) alarm: Alarm,
     /// Set before anything is sent.
     pub(super) inlines: OnceLock<Inlines>,
     pub(crate) started: Instant,

@@ -8,7 +8,9 @@ use super::limits::Limits;
 use super::linked::{Linked, StartProblem};
 use super::place::AnyPlace;
 use super::registry::Location;
+use super::retention::Retention;
 use super::shared::{Codecs, Shared};
+use super::snapshot::Writer;
 use super::{Engine, Inner, committer::Committer};
 use crate::clock::{Clock, IdSource, SystemClock, UuidSource};
 use crate::codec::{AnyCodec, Codec, Json};
@@ -21,8 +23,10 @@ use crate::publish::{Publisher, PublisherOptions, Publishing};
 use crate::reactor::{Reacting, ReactorOptions, ReactorSources};
 use crate::store::{AnyStore, MemoryStore, Store, StoreError};
 use crate::tenant::TenantStore;
+
+use crate::timer::{Alarm, Timers};
 use std::any::TypeId;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
@@ -47,6 +51,10 @@ pub struct EngineBuilder {
     projections: HashMap<TypeId, (&'static str, ProjectionOptions)>,
     publishers: Vec<Publishing>,
     reactors: Vec<Reacting>,
+    /// By kind.
+    retentions: BTreeMap<&'static str, Retention>,
+    /// Those of them that keep no snapshots.
+    unkept: Vec<&'static str>,
     layers: Vec<Arc<dyn CommandLayer>>,
     event_layers: Vec<Arc<dyn EventLayer>>,
     node: Option<String>,
@@ -79,6 +87,8 @@ impl Default for EngineBuilder {
             projections: HashMap::new(),
             publishers: Vec::new(),
             reactors: Vec::new(),
+            retentions: BTreeMap::new(),
+            unkept: Vec::new(),
             layers: Vec::new(),
             event_layers: Vec::new(),
             node: None,
@@ -177,6 +187,16 @@ impl EngineBuilder {
         self
     }
 
+    /// Deletes events of each aggregate of this kind when a snapshot of it was saved, as [`Engine::delete_events`] does. The kind has to be
+    /// registered, and to have snapshots.
+    pub fn retention<A: Aggregate>(mut self, keep: impl Into<Retention>) -> Self {
+        if A::SNAPSHOTS.is_none() {
+            self.unkept.push(std::any::type_name::<A>());
+        }
+        self.retentions.insert(A::KIND, keep.into());
+        self.require::<A>()
+    }
+
     /// Does this around every command, inside of the layers that were added before.
     pub fn layer(mut self, layer: impl CommandLayer) -> Self {
         self.layers.push(Arc::new(layer));
@@ -215,7 +235,10 @@ impl EngineBuilder {
         let stored = store.event_types().await.map_err(StartError::Store)?;
         let linked = Linked::collect();
         let mut problems = linked.problems(&self.services);
+        let unfinished = crate::maintenance::unfinished(&store).await.map_err(StartError::Store)?;
+        problems.extend(unfinished.map(|operation| StartProblem::Unfinished { operation }));
         problems.extend(linked.missing(&self.required));
+        problems.extend(self.unkept.iter().map(|aggregate| StartProblem::NoSnapshots { aggregate }));
         problems.extend(linked.too_long(store.capabilities().reserved));
         let projections = ProjectionDescriptor::linked();
         problems.extend(ProjectionDescriptor::problems(&projections, &self.services, |reader, aggregate| {
@@ -236,6 +259,7 @@ impl EngineBuilder {
         read.push(AnyCodec::new(Json));
         let head_at_start = store.head().await.map_err(StartError::Store)?;
         let shared = Arc::new(Shared {
+            snapshots: Writer::new(store.clone(), runtime.clone(), limits.snapshot_bytes),
             committer: Committer::new(store.clone(), runtime.clone(), limits.commit_bytes, limits.batch),
             store,
             services: Arc::new(self.services),
@@ -245,6 +269,8 @@ impl EngineBuilder {
             runtime,
             recoveries: Semaphore::new(limits.recoveries),
             gate: Gate::default(),
+            retentions: self.retentions,
+            alarm: Alarm::default(),
             inlines: OnceLock::new(),
             started: Instant::now(),
             head_at_start,
@@ -274,10 +300,13 @@ impl EngineBuilder {
             consumers: Consumers::begin(&shared, consumers),
             projections,
             layers: self.layers.into(),
+            timers: Timers::default(),
             shared,
         });
         inner.passivate_in_the_background();
-        Ok(Engine { doors: Doors::of(&inner), inner })
+        let engine = Engine { doors: Doors::of(&inner), inner };
+        engine.every_timer().begin(&engine);
+        Ok(engine)
     }
 }
 

@@ -7,6 +7,7 @@ use super::committer::{Wake, store_panicked};
 use super::error::CommandError;
 use super::job::{Copy, Finish, Rest, Waiting, What, apply, at};
 use super::order::{Answer, Decided, Order, Outcome, panicked};
+use super::snapshot;
 use crate::model::{Aggregate, Context, HandledBy, Reply};
 use crate::store::{Commit, Immediate, Store, Verdict};
 use std::panic::AssertUnwindSafe;
@@ -60,10 +61,10 @@ fn may_decide<A: Aggregate>(cell: &Cell<A>, seat: &Seat<A>, order: &Order) -> bo
     let may_be_repeated = || seat.lineage.awaits(order.id()) || !cell.shared.store.is_new_command(&cell.stream, order.id());
     seat.core.as_ref().is_some_and(|core| order.fits(core.revision))
         && !seat.lineage.is_broken()
-        && !(order.own_id && may_be_repeated())
+        && !(order.own_id && (order.firing.is_some() || may_be_repeated()))
 }
 
-fn decide<A: Aggregate, C: HandledBy<A>>(cell: &Arc<Cell<A>>, seat: &mut Seat<A>, command: C, order: Order) -> Step<A, C> {
+fn decide<A: Aggregate, C: HandledBy<A>>(cell: &Arc<Cell<A>>, seat: &mut Seat<A>, command: C, mut order: Order) -> Step<A, C> {
     if !may_decide(cell, seat, &order) {
         return Step::Long(command, order);
     }
@@ -79,7 +80,7 @@ fn decide<A: Aggregate, C: HandledBy<A>>(cell: &Arc<Cell<A>>, seat: &mut Seat<A>
         }
     };
     let settled = lineage.is_settled() && !lineage.is_broken();
-    let what = match order.judge::<A, C>(cell, core, output, events) {
+    let what = match order.judge::<A, C>(cell, core, output, context.into_effects(), events) {
         Decided::Unwritable(error) => {
             events.clear();
             seat.unfold();
@@ -123,7 +124,7 @@ fn call<A: Aggregate, C: HandledBy<A>>(command: C, state: &A, context: &Context)
 /// Records a commit in the call: nothing is under way that it could rely on, so it need not stand in line. `Err` when the command has
 /// to decide again.
 pub(super) fn record_now<A: Aggregate, R: Reply, E>(
-    cell: &Cell<A>,
+    cell: &Arc<Cell<A>>,
     store: &dyn Immediate,
     seat: &mut Seat<A>,
     order: &Order,
@@ -138,7 +139,11 @@ pub(super) fn record_now<A: Aggregate, R: Reply, E>(
     let verdict = std::panic::catch_unwind(AssertUnwindSafe(|| store.append_one(commit)))
         .unwrap_or_else(|panic| Err(store_panicked(&*panic)));
     match &verdict {
-        Ok(Verdict::Committed(committed)) => seat.lineage.advance(committed.position),
+        Ok(Verdict::Committed(committed)) => {
+            seat.lineage.advance(committed.position);
+            // Nothing is under way, so there is no pipeline to run.
+            let _ = snapshot::after_commit(cell, seat, order.metadata.time);
+        }
         // The state in memory is not the recorded one.
         _ => seat.core = None,
     }

@@ -104,7 +104,7 @@ type Taken<A, C> = Result<(Arc<Cell<A>>, Order), CommandError<<C as HandledBy<A>
 fn take<A: Aggregate, C: HandledBy<A>>(door: &Arc<Door>, id: &str, options: Options) -> Taken<A, C> {
     let place = door.inner.place::<A>().ok_or(UnknownTarget::Aggregate { aggregate: std::any::type_name::<A>() })?;
     let shared = &door.inner.shared;
-    let Options { command_id, new_id, pass, expected, metadata, timeout } = options;
+    let Options { command_id, new_id, pass, expected, metadata, timeout, firing } = options;
     let pass = pass.or_else(|| Pass::enter(Arc::clone(door))).ok_or(CommandError::Stopped)?;
     let expected: Option<Expected> = expected.transpose().map_err(|RevisionZero| CommandError::RevisionZero)?;
     let own_id = command_id.is_some() && !new_id;
@@ -121,7 +121,7 @@ fn take<A: Aggregate, C: HandledBy<A>>(door: &Arc<Door>, id: &str, options: Opti
     let now = Instant::now();
     let deadline = now.checked_add(timeout).unwrap_or(now + FAR);
     let cell = place.cell(id, shared.uptime_at(now))?;
-    let order = Order { metadata: Arc::new(metadata), own_id, expected, deadline, timeout, pass };
+    let order = Order { metadata: Arc::new(metadata), own_id, expected, deadline, timeout, pass, firing, alarm: None };
     if now >= deadline { Err(order.timed_out(own_id)) } else { Ok((cell, order)) }
 }
 

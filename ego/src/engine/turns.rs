@@ -125,6 +125,12 @@ impl<S, J, K: Ord> Turns<S, J, K> {
         retires
     }
 
+    /// The seat of what is retired: nobody else takes it any more.
+    pub(super) fn retired(&self) -> Option<S> {
+        let mut inner = self.inner.lock();
+        if inner.retired { inner.seat.take() } else { None }
+    }
+
     /// How many jobs wait for their turn.
     pub(super) fn queued(&self) -> usize {
         let inner = self.inner.lock();

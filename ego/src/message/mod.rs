@@ -11,4 +11,4 @@ pub use name::Name;
 pub use place::{Expected, Position, Revision};
 pub use stream::StreamId;
 pub(crate) use text::Text;
-pub use text::{Actor, CausationId, CommandId, CorrelationId, InvalidText, Tenant};
+pub use text::{Actor, CausationId, CommandId, CorrelationId, InvalidText, Tenant, TimerKey};

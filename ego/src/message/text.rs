@@ -192,6 +192,10 @@ text!(
     /// On whose behalf, where several customers share one store.
     Tenant, "a tenant"
 );
+text!(
+    /// Names one timer of an aggregate: scheduled again under the same key, it takes the place of the one before.
+    TimerKey, "a timer's key"
+);
 
 impl CommandId {
     /// A text that is known to keep the rules.

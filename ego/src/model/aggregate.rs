@@ -1,6 +1,6 @@
 //! Aggregates: a state, and how events change it.
 
-use super::{AsState, Event};
+use super::{AsState, Event, Snapshots};
 
 /// A consistency boundary: a state that is the fold of one stream of events. Derive it, or write it by hand:
 ///
@@ -39,6 +39,9 @@ pub trait Aggregate: Default + Send + Sync + 'static {
 
     /// How the state is kept as a whole; `None` when events are what is kept. See [`Durable`](super::Durable).
     const STATE: Option<AsState<Self>> = None;
+
+    /// When its state is kept beside its events; `None` never.
+    const SNAPSHOTS: Option<Snapshots<Self>> = None;
 
     /// Everything that can happen to it.
     type Event: Event;
@@ -114,12 +117,6 @@ impl Form for ByPayload {
 pub trait AppliedAs<F, A> {
     /// Calls the applier.
     fn apply_to(&self, state: &mut A);
-}
-
-/// Of what is refused for another reason.
-impl Form for () {
-    const WHOLE: bool = false;
-    type Or<O: Form> = O;
 }
 
 // Where the form is not known, because an applier takes no event at all, this one fits: one mistake makes one error.

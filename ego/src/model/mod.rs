@@ -11,19 +11,24 @@ mod durable;
 mod event;
 mod projection;
 mod reactor;
+mod schedule;
 mod service;
+mod snapshots;
 mod storable;
 
 pub use aggregate::{Aggregate, AppliedAs, Appliers, Apply, ByPayload, Form, PartOf, Whole};
 pub use command::{Command, HandledBy, Handles};
 pub use context::Context;
+pub(crate) use context::{Effects, Scheduled, TimerChange};
 pub use decision::{Decision, HandlerResult, Outcome, Rejection, Reply, emit};
 pub use delivery::{Delivery, Token};
-pub use durable::{AsState, Changed, Durable, Returned, Saved};
+pub use durable::{AsState, Changed, Durable, KeepsEvents, Returned, Saved, Unapplied};
 pub use event::{DecodeError, Event, EventSchema, Stored, Upcast, UpcastTo};
 pub use projection::{Failure, Fold, FoldOutput, IndexOutput, IndexValue, Indexable, IntoKeys, Keys, Mode, On, Projection};
 pub use reactor::{Audience, ReactOutput, Reactor, Reacts};
+pub use schedule::{Cron, Missed, ScheduleError, When};
 pub use service::{MissingService, Services};
+pub use snapshots::{KeptState, Snapshots};
 pub use storable::Storable;
 
 pub(crate) use durable::fold;

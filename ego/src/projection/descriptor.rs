@@ -3,6 +3,7 @@
 use super::options::ProjectionOptions;
 use super::projected::{AnyProjection, Projected};
 use super::source::{Source, Sources};
+use crate::codec::{AnyCodec, Decode};
 use crate::engine::{Location, Party, Shared, TypeRef};
 use crate::model::Mode;
 use crate::store::StoreError;
@@ -21,6 +22,7 @@ pub struct ProjectionDescriptor {
     pub(crate) location: Location,
     pub(crate) sources: fn() -> Vec<SourceInfo>,
     pub(crate) open: Open,
+    pub(crate) decode: Decode,
 }
 
 type Open = fn(Arc<Shared>, ProjectionOptions) -> BoxFuture<'static, Result<Arc<dyn AnyProjection>, StoreError>>;
@@ -53,6 +55,7 @@ impl ProjectionDescriptor {
             open: |shared, options| {
                 Box::pin(async move { Ok(Projected::<P>::open(&shared, options).await? as Arc<dyn AnyProjection>) })
             },
+            decode: AnyCodec::reads::<P>,
         }
     }
 

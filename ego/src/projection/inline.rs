@@ -11,6 +11,7 @@ use crate::engine::{AnyInline, Codecs, Inline, InlineView, Shared};
 use crate::message::StreamId;
 use crate::model::{Aggregate, Delivery, Failure, Fold, IndexValue, On};
 use crate::store::{Page, RecordedEvent, RowChange, Step, Stepped, Store, StoreError};
+use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -48,6 +49,10 @@ impl<P: On<A>, A: Aggregate> InlineView<A> for View<P> {
         P::NAME
     }
 
+    fn version(&self) -> u32 {
+        P::VERSION
+    }
+
     fn fold(&mut self, event: &A::Event, delivery: &Delivery) -> Result<(), Failure> {
         self.changed = true;
         if fold_now(self.view.get_or_insert_default(), event, delivery)? == Fold::Remove {
@@ -68,6 +73,15 @@ impl<P: On<A>, A: Aggregate> InlineView<A> for View<P> {
         let now = indexed(self.view.as_ref());
         self.tables.change(P::INDEXES, key, row, (&self.indexed, &now), rows);
         (self.changed, self.exists, self.indexed) = (false, self.view.is_some(), now);
+        Ok(())
+    }
+
+    fn keep(&self, codecs: &Codecs) -> Result<Option<Bytes>, Failure> {
+        self.view.as_ref().map(|view| table::encode(codecs, view)).transpose().map_err(Failure::new)
+    }
+
+    fn restore(&mut self, kept: Option<&[u8]>, codecs: &Codecs) -> Result<(), Failure> {
+        self.view = kept.map(|row| table::decode(codecs, row)).transpose().map_err(Failure::new)?;
         Ok(())
     }
 }

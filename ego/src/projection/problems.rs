@@ -69,8 +69,9 @@ mod tests {
     fn own_problem(mode: Mode, indexes: &'static [&'static str], sources: fn() -> Vec<SourceInfo>) -> Option<&'static str> {
         let location = Location::new("views.rs", 1);
         let projection = TypeRef::of::<()>();
+        let decode = crate::codec::AnyCodec::reads::<u8>;
         let open = |_, _| Box::pin(async { Err(StoreError::Closed) }) as _;
-        ProjectionDescriptor { name: "p", version: 1, mode, indexes, projection, location, sources, open }.own_problem()
+        ProjectionDescriptor { name: "p", version: 1, mode, indexes, projection, location, sources, open, decode }.own_problem()
     }
 
     fn source(kind: &'static str, by_id: bool, waits: bool) -> SourceInfo {

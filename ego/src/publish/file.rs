@@ -1,7 +1,7 @@
 //! Publishing to a file.
 
-use super::lines::Lines;
 use super::{Envelope, Format, PublishError, Publisher};
+use crate::archive::Lines;
 use crate::model::Token;
 use async_trait::async_trait;
 use parking_lot::Mutex;

@@ -16,7 +16,6 @@ mod cloud_event;
 mod envelope;
 mod file;
 mod format;
-mod lines;
 mod options;
 mod run;
 

@@ -6,7 +6,10 @@
 
 use crate::codec::AnyCodec;
 use crate::message::{CommandId, Metadata, MetadataDraft, Revision, StreamId};
-use crate::model::{Aggregate, Context, Event, HandledBy, HandlerResult, Outcome, Rejection, Reply, Services, Stored};
+use crate::model::{
+    Aggregate, AsState, Command, Context, Event, HandledBy, HandlerResult, Outcome, Rejection, Reply, Services, Stored,
+    TimerChange, When,
+};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::borrow::Borrow;
@@ -49,6 +52,40 @@ use std::sync::Arc;
 ///     .then_rejected("nothing to count".to_owned());
 /// # }
 /// ```
+///
+/// A durable aggregate begins with a state, and leaves one:
+///
+/// ```
+/// use ego::prelude::*;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Command, Serialize, Deserialize)]
+/// # pub struct Add { item: String }
+/// #[derive(Aggregate, Default, Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// #[aggregate(name = "cart", durable)]
+/// pub struct Cart { items: Vec<String> }
+/// # #[ego::handlers]
+/// # impl Cart {
+/// #     #[handle]
+/// #     fn add(&mut self, cmd: Add) -> Result<usize, String> {
+/// #         if self.items.len() == 2 { return Err("the cart is full".to_owned()); }
+/// #         self.items.push(cmd.item);
+/// #         Ok(self.items.len())
+/// #     }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// ego::test::<Cart>()
+///     .given_state(Cart { items: vec!["tea".into()] })
+///     .when(Add { item: "milk".into() })
+///     .await
+///     .then_reply(2)
+///     .then_state(Cart { items: vec!["tea".into(), "milk".into()] })
+///     .and()
+///     .when(Add { item: "salt".into() })
+///     .await
+///     .then_rejected("the cart is full".to_owned());
+/// # }
+/// ```
 pub fn test<A: Aggregate>() -> Given<A> {
     Given {
         state: A::default(),
@@ -85,9 +122,15 @@ impl<A: Aggregate> Given<A> {
         self
     }
 
-    /// The aggregate is in this state, as of this revision, whatever led to it.
-    pub fn given_state(mut self, state: A, revision: Option<Revision>) -> Self {
-        (self.state, self.revision) = (state, revision);
+    /// The aggregate is in this state, whatever led to it, which counts as one revision more. What a durable aggregate begins with.
+    pub fn given_state(mut self, state: A) -> Self {
+        (self.state, self.revision) = (state, Revision::after(self.revision, 1));
+        self
+    }
+
+    /// The aggregate is at this revision.
+    pub fn at_revision(mut self, revision: Revision) -> Self {
+        self.revision = Some(revision);
         self
     }
 
@@ -115,7 +158,7 @@ impl<A: Aggregate> Given<A> {
         self
     }
 
-    /// A command comes. Its events are applied at once, so that [`Then::and`] goes on from there. The handler gets the command, and the
+    /// A command comes. Its events are applied, or the state that it leaves is saved, at once, so that [`Then::and`] goes on from there. The handler gets the command, and the
     /// state its events, as they come back from JSON.
     ///
     /// # Panics
@@ -129,13 +172,24 @@ impl<A: Aggregate> Given<A> {
         let output = command.decide(&self.state, &context).await;
         let mut events = Vec::new();
         let outcome = output.record(&mut events);
+        let mut timers = Vec::new();
         match &outcome {
-            Ok(reply) => drop(stored(kept(reply, "reply"))),
+            Ok(reply) => {
+                stored(kept(reply, "reply"));
+                let effects = context.into_effects().unwrap_or_default();
+                if let Some((key, reason)) = effects.failed {
+                    panic!("it would not be stored: the timer {key:?} cannot be scheduled: {}", causes(&reason));
+                }
+                timers = effects.timers;
+            }
             Err(_) => events.clear(),
+        }
+        if A::STATE.is_some_and(|as_state| events.last().is_some_and(|saved| stored(is_stored(&as_state, &self.state, saved)))) {
+            events.clear();
         }
         let recorded: Vec<_> = events.iter().map(|event| stored(kept_event(event))).collect();
         self.append(&recorded);
-        Then { given: self, events, outcome }
+        Then { given: self, events, timers, outcome }
     }
 
     fn complete(&self, command: &'static str) -> Result<Metadata, String> {
@@ -153,6 +207,7 @@ impl<A: Aggregate> Given<A> {
 pub struct Then<A: Aggregate, R, E> {
     given: Given<A>,
     events: Vec<A::Event>,
+    timers: Vec<TimerChange>,
     outcome: Result<R, E>,
 }
 
@@ -175,7 +230,7 @@ impl<A: Aggregate, R: Reply, E: Rejection> Then<A, R, E> {
         self
     }
 
-    /// The command was accepted and recorded nothing.
+    /// The command was accepted and recorded nothing; a durable aggregate's state is what it was.
     ///
     /// # Panics
     /// When it was refused or recorded something.
@@ -217,6 +272,49 @@ impl<A: Aggregate, R: Reply, E: Rejection> Then<A, R, E> {
             Err(found) => assert!(found == expected, "expected the error\n  {expected:?}\nfound\n  {found:?}"),
             Ok(_) => panic!("expected the error\n  {expected:?}\nbut the command was accepted with {:?}", self.names()),
         }
+        self
+    }
+
+    /// The command was accepted and scheduled this command to the aggregate under this key, due then.
+    ///
+    /// # Panics
+    /// When it was refused, or scheduled something else under the key, or nothing.
+    #[track_caller]
+    pub fn then_scheduled(self, key: &str, when: impl Into<When>, command: impl HandledBy<A>) -> Self {
+        self.accepted();
+        let when = when.into();
+        let due = arranged(when.first(self.given.time).map_err(|error| error.to_string()));
+        let expected = (name(&command), arranged(serde_json::to_value(&command).map_err(|error| error.to_string())));
+        let Some(found) = self.timer(key).and_then(|change| change.timer.as_ref()) else {
+            panic!("expected the timer {key:?}, found {:?}", self.timers);
+        };
+        assert!(found.due == due, "expected the timer {key:?} at {due}, found it at {}", found.due);
+        let ticks = |when: &When| if let When::Cron(cron) = when { Some(cron.clone()) } else { None };
+        assert!(ticks(&found.when) == ticks(&when), "expected the timer {key:?} to come {when:?}, found {:?}", found.when);
+        let found = (found.command, found.content.clone());
+        assert!(found == expected, "expected the timer {key:?} to send\n  {expected:?}\nfound\n  {found:?}");
+        self
+    }
+
+    /// The command was accepted and took back the timer of this key.
+    ///
+    /// # Panics
+    /// When it was refused, or did not.
+    #[track_caller]
+    pub fn then_cancelled(self, key: &str) -> Self {
+        self.accepted();
+        let cancelled = self.timer(key).is_some_and(|change| change.timer.is_none());
+        assert!(cancelled, "expected the timer {key:?} to be cancelled, found {:?}", self.timers);
+        self
+    }
+
+    /// The command scheduled nothing and took no timer back; a refused one never does.
+    ///
+    /// # Panics
+    /// When it did.
+    #[track_caller]
+    pub fn then_no_timers(self) -> Self {
+        assert!(self.timers.is_empty(), "expected no timers, found {:?}", self.timers);
         self
     }
 
@@ -267,6 +365,10 @@ impl<A: Aggregate, R: Reply, E: Rejection> Then<A, R, E> {
         }
     }
 
+    fn timer(&self, key: &str) -> Option<&TimerChange> {
+        self.timers.iter().find(|change| change.key.as_str() == key)
+    }
+
     fn names(&self) -> Vec<&'static str> {
         self.events.iter().map(|event| event.schema().name).collect()
     }
@@ -286,6 +388,10 @@ fn stored<T>(part: Result<T, String>) -> T {
         Ok(part) => part,
         Err(reason) => panic!("it would not be stored: {reason}"),
     }
+}
+
+fn name<C: Command>(_: &C) -> &'static str {
+    C::NAME
 }
 
 /// The value as it comes back from JSON.
@@ -308,6 +414,13 @@ fn kept_event<E: Event>(event: &E) -> Result<E, String> {
     let [one] = <[E; 1]>::try_from(back).map_err(|back| format!("{} is read again as {} events", schema.name, back.len()))?;
     same(schema.name, &bytes, &one.encode(&json).map_err(|error| error.to_string())?)?;
     Ok(one)
+}
+
+/// Whether a durable aggregate's state would be stored as it is stored already.
+fn is_stored<A: Aggregate>(as_state: &AsState<A>, state: &A, saved: &A::Event) -> Result<bool, String> {
+    let (json, mut before) = (AnyCodec::default(), Vec::new());
+    let written = (as_state.encode)(state, &json, &mut before).and_then(|()| saved.encode(&json));
+    written.map(|after| after == before).map_err(|error| format!("the state cannot be written: {error}"))
 }
 
 fn same(what: &str, before: &[u8], after: &[u8]) -> Result<(), String> {

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-pub(super) struct Lines {
+pub(crate) struct Lines {
     file: File,
     /// How many bytes of whole lines are durable.
     len: u64,
@@ -14,7 +14,7 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Opens the file, or makes it. Cuts off what a process that was killed left of a line.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         file.try_lock().map_err(io::Error::from)?;
         let len = file.metadata()?.len();
@@ -30,12 +30,12 @@ impl Lines {
     }
 
     /// Behind the last line.
-    pub(super) fn end(&self) -> u64 {
+    pub(crate) fn end(&self) -> u64 {
         self.len
     }
 
     /// Adds lines, each with its break, and answers when they are durable. After an error none of them is there.
-    pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+    pub(crate) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         if self.dirty {
             self.file.set_len(self.len)?;
         }
@@ -49,7 +49,7 @@ impl Lines {
     }
 
     /// The line that ends at this place, without its break, and where it begins; `None` at the beginning of the file.
-    pub(super) fn before(&mut self, end: u64) -> io::Result<Option<(u64, Vec<u8>)>> {
+    pub(crate) fn before(&mut self, end: u64) -> io::Result<Option<(u64, Vec<u8>)>> {
         let Some(last) = end.checked_sub(1) else { return Ok(None) };
         let begin = self.behind_last_break(last)?.unwrap_or(0);
         let mut line = vec![0; usize::try_from(last - begin).map_err(io::Error::other)?];
@@ -59,7 +59,7 @@ impl Lines {
     }
 
     /// The line that begins at this place, without its break, and where it ends; `None` at the end of the file.
-    pub(super) fn at(&mut self, begin: u64) -> io::Result<Option<(Vec<u8>, u64)>> {
+    pub(crate) fn at(&mut self, begin: u64) -> io::Result<Option<(Vec<u8>, u64)>> {
         let mut line = Vec::new();
         self.file.seek(SeekFrom::Start(begin))?;
         let mut rest = (&self.file).take(self.len.saturating_sub(begin));
@@ -101,7 +101,7 @@ impl Lines {
 const CHUNK: usize = 4096;
 
 /// Makes the name of a file that was made in it durable, where folders can be synced.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 

@@ -1,0 +1,131 @@
+//! The steps of a deletion, in the order that keeps everything recoverable at each of them.
+
+use super::archiving::archive;
+use super::reach::reach;
+use super::{DeleteError, Deletion, Retention, SnapshotError, snapshots};
+use crate::engine::read::ReadError;
+use crate::engine::recover::{Recovered, recover};
+use crate::engine::shared::Shared;
+use crate::engine::snapshot::{self, KEPT, kept_key, list_kept};
+use crate::message::{Revision, StreamId};
+use crate::model::{Aggregate, Snapshots};
+use crate::store::{RowChange, Step, Stepped, Store, StoreError};
+use bytes::Bytes;
+
+/// 1. as far as everybody has finished  2. a snapshot that has seen it all, kept and read back  3. the archive, synced
+/// 4. the events go  5. earlier kept snapshots go. A crash between any two of them leaves more than is needed, never less, and all of it
+/// may be done again.
+pub(super) async fn delete<A: Aggregate>(
+    shared: &Shared,
+    stream: &StreamId,
+    retention: &Retention,
+) -> Result<Deletion, DeleteError> {
+    let snapshots = snapshots::<A>()?;
+    let head = shared.store.stream_head(stream).await?.filter(|head| !head.erased);
+    let first = head.as_ref().and_then(|head| head.first);
+    let mut deletion = Deletion { deleted: 0, archived: 0, first, snapshot: None, held_back: None };
+    let last = head.and_then(|head| head.revision);
+    let wanted = last.and_then(|last| Revision::new(last.get().saturating_sub(retention.keep)));
+    let standing = standing::<A>(shared, &snapshots, stream).await?;
+    deletion.snapshot = standing;
+    let Some((first, wanted)) = first.zip(wanted).filter(|(first, wanted)| first <= wanted) else { return Ok(deletion) };
+    let (upto, held_back) = reach(shared, stream, first, wanted).await?;
+    deletion.held_back = held_back;
+    let Some(upto) = upto else { return Ok(deletion) };
+    if standing < Some(upto) {
+        deletion.snapshot = Some(keep::<A>(shared, &snapshots, stream, upto).await?);
+    }
+    if let Some(to) = &retention.archive {
+        deletion.archived = archive(shared, stream, (first, upto), to).await?;
+    }
+    match shared.store.delete_up_to(stream, upto).await {
+        Ok(()) => {}
+        Err(StoreError::HeldBack { consumer, checkpoint, .. }) => {
+            deletion.held_back = Some(super::HeldBack { consumer, checkpoint });
+            return Ok(deletion);
+        }
+        Err(error) => return Err(error.into()),
+    }
+    deletion.deleted = upto.get() - first.get() + 1;
+    deletion.first = Some(upto.next()).filter(|first| Some(*first) <= last);
+    metrics::counter!("ego_events_deleted_total", "kind" => A::KIND).increment(deletion.deleted);
+    tracing::debug!(%stream, deleted = deletion.deleted, archived = deletion.archived, "events were deleted");
+    remove_kept(shared, stream, deletion.snapshot).await?;
+    Ok(deletion)
+}
+
+/// What the latest kept snapshot has seen that this program reads.
+async fn standing<A: Aggregate>(
+    shared: &Shared,
+    snapshots: &Snapshots<A>,
+    stream: &StreamId,
+) -> Result<Option<Revision>, StoreError> {
+    let kept = list_kept(&shared.store, stream).await?;
+    let is_read = |row: &Bytes| snapshot::open(shared, stream, snapshots, row, shared.inline_views(), false).is_ok();
+    Ok(kept.into_iter().rev().find(|(_, row)| is_read(row)).map(|(revision, _)| revision))
+}
+
+/// Keeps a snapshot that has seen everything up to `upto`, and reads it back. Says what it has seen.
+async fn keep<A: Aggregate>(
+    shared: &Shared,
+    snapshots: &Snapshots<A>,
+    stream: &StreamId,
+    upto: Revision,
+) -> Result<Revision, DeleteError> {
+    let loaded: Recovered<A> =
+        recover(shared, stream, true).await.map_err(|error| SnapshotError::Read(ReadError::Recovery(error)))?;
+    let made = snapshot::of(shared, stream, snapshots, &loaded).map_err(SnapshotError::Codec)?;
+    let Some(made) = made.filter(|made| made.revision >= upto) else {
+        return Err(StoreError::BeyondHead { asked: upto.get(), end: loaded.core.revision.map_or(0, Revision::get) }.into());
+    };
+    let revision = made.revision;
+    let key = kept_key(stream, revision);
+    let row = RowChange::put(KEPT, key.clone(), made.payload.clone());
+    match shared.store.step(Step { advance: None, rows: vec![row] }).await? {
+        Stepped::Done => {}
+        Stepped::TooLarge { bytes, limit } => return Err(DeleteError::TooLarge { bytes, limit }),
+        stepped => return Err(StoreError::other("keeping a snapshot", Refused(stepped)).into()),
+    }
+    let unverified = |reason: String| DeleteError::Unverified { revision, reason };
+    let found = shared.store.load_rows(KEPT, &[key]).await?.into_iter().next().flatten();
+    let found = found.ok_or_else(|| unverified("it is not there".to_owned()))?;
+    if found != made.payload {
+        return Err(unverified("it holds something else".to_owned()));
+    }
+    let read = snapshot::open(shared, stream, snapshots, &found, shared.inline_views(), false);
+    read.map_err(|why| unverified(why.to_string()))?;
+    Ok(revision)
+}
+
+/// Why a store did not keep a row.
+#[derive(Debug, thiserror::Error)]
+#[error("the store answered {0:?}")]
+struct Refused(Stepped);
+
+/// Removes the kept snapshots of a stream that have seen less than this; all of them for `None`.
+pub(super) async fn remove_kept(shared: &Shared, stream: &StreamId, before: Option<Revision>) -> Result<(), StoreError> {
+    let gone = |revision: &Revision| before.is_none_or(|before| *revision < before);
+    let kept = list_kept(&shared.store, stream).await?;
+    let gone = kept.into_iter().map(|(revision, _)| revision).filter(gone);
+    let rows: Vec<_> = gone.map(|revision| RowChange::remove(KEPT, kept_key(stream, revision))).collect();
+    if !rows.is_empty() {
+        shared.store.step(Step { advance: None, rows }).await?;
+    }
+    Ok(())
+}
+
+/// What the kind's policy asks for, once another snapshot was saved.
+pub(in crate::engine) async fn after_snapshot<A: Aggregate>(shared: &Shared, stream: &StreamId) {
+    let Some(retention) = shared.retentions.get(A::KIND) else { return };
+    match delete::<A>(shared, stream, retention).await {
+        Ok(Deletion { held_back: Some(by), .. }) => {
+            tracing::debug!(%stream, consumer = by.consumer, "a consumer holds up that events are deleted");
+        }
+        Ok(_) => {}
+        Err(error) => {
+            let error = crate::consumer::with_causes(&error);
+            tracing::warn!(%stream, %error, "events were not deleted; it is tried again after the next snapshot");
+            metrics::counter!("ego_retention_failed_total", "kind" => A::KIND).increment(1);
+        }
+    }
+}
