@@ -16,6 +16,9 @@ pub(crate) const MODE: &str = "mode";
 pub(crate) const NAME: &str = "name";
 pub(crate) const ON: &str = "on";
 pub(crate) const REGISTER: &str = "register";
+pub(crate) const REJECTED: &str = "rejected";
+pub(crate) const START: &str = "start";
+pub(crate) const TIMEOUT: &str = "timeout";
 pub(crate) const UPCAST: &str = "upcast";
 pub(crate) const VERSION: &str = "version";
 
@@ -27,3 +30,4 @@ pub(crate) const EGO_OPTIONS: &[&str] = &[CRATE];
 pub(crate) const HANDLERS_OPTIONS: &[&str] = &[CRATE, REGISTER, DURABLE];
 pub(crate) const PROJECTION_OPTIONS: &[&str] = &[NAME, VERSION, MODE, CRATE];
 pub(crate) const REACTOR_OPTIONS: &[&str] = &[NAME, AUDIENCE, CRATE];
+pub(crate) const SAGA_OPTIONS: &[&str] = &[NAME, VERSION, UPCAST, CRATE];

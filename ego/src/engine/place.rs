@@ -2,9 +2,11 @@
 
 use super::cell::Cell;
 use super::error::panic_message;
+use super::fire::Alteration;
 use super::shared::Shared;
 use crate::message::{InvalidText, Name, StreamId};
 use crate::model::Aggregate;
+use futures_util::future::BoxFuture;
 use hashbrown::DefaultHashBuilder;
 use lru::LruCache;
 use parking_lot::Mutex;
@@ -16,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The active aggregates of one kind, in shards with a small lock each.
 pub(super) struct Place<A: Aggregate> {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     shards: Box<[Mutex<Shard<A>>]>,
     hasher: DefaultHashBuilder,
     /// How many there are in all shards; the bound is one for all, as no hash spreads them evenly.
@@ -107,6 +109,9 @@ pub(super) trait AnyPlace: Any + Send + Sync {
     /// Sends away what has had no command since `unused_since`.
     fn sweep(&self, unused_since: u64);
 
+    /// Sends away the aggregate with this id, if nothing is under way. Whether it is gone.
+    fn forget(&self, id: &str) -> bool;
+
     /// How many aggregates are active.
     fn active(&self) -> usize;
 
@@ -115,6 +120,9 @@ pub(super) trait AnyPlace: Any + Send + Sync {
 
     /// Which aggregates are active, in no order.
     fn streams(&self) -> Vec<StreamId>;
+
+    /// Changes rows when it is the aggregate's turn.
+    fn alter<'p>(&'p self, id: &'p str, alteration: Box<Alteration>) -> BoxFuture<'p, Result<(), InvalidText>>;
 }
 
 impl<A: Aggregate> AnyPlace for Place<A> {
@@ -136,6 +144,21 @@ impl<A: Aggregate> AnyPlace for Place<A> {
         }
     }
 
+    fn forget(&self, id: &str) -> bool {
+        // Before the lock, so that it is dropped behind it.
+        let mut leaving = Leaving(Vec::new());
+        let mut shard = self.shard(id).lock();
+        match shard.peek(id) {
+            None => true,
+            Some(cell) if cell.try_retire(None) => {
+                leaving.0.extend(shard.pop(id));
+                self.count.fetch_sub(1, Ordering::Relaxed);
+                true
+            }
+            Some(_) => false,
+        }
+    }
+
     fn active(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().len()).sum()
     }
@@ -148,5 +171,9 @@ impl<A: Aggregate> AnyPlace for Place<A> {
     fn streams(&self) -> Vec<StreamId> {
         let in_shard = |shard: &Mutex<Shard<A>>| shard.lock().iter().map(|(_, cell)| cell.stream.clone()).collect::<Vec<_>>();
         self.shards.iter().flat_map(in_shard).collect()
+    }
+
+    fn alter<'p>(&'p self, id: &'p str, alteration: Box<Alteration>) -> BoxFuture<'p, Result<(), InvalidText>> {
+        Box::pin(alteration.queue(self, id))
     }
 }

@@ -4,7 +4,7 @@ use super::place::{AnyPlace, Place};
 use super::send::{AnyRejection, Sending, by_name};
 use super::shared::Shared;
 use super::{Engine, Party};
-use crate::codec::{AnyCodec, Decode, Json};
+use crate::codec::{AnyCodec, CodecError, Decode, Json};
 use crate::model::{Aggregate, Command, DecodeError, Event, EventSchema, Handles, Stored};
 use std::any::{TypeId, type_name};
 use std::fmt;
@@ -75,6 +75,10 @@ pub struct AggregateDescriptor {
     pub(super) location: Location,
     pub(super) place: MakePlace,
     pub(crate) to_json: ToJson,
+    /// Of the state.
+    pub(crate) version: u32,
+    /// How its snapshots are read, if it has any.
+    pub(crate) snapshot: Option<Decode>,
 }
 
 type MakePlace = fn(Arc<Shared>) -> Arc<dyn AnyPlace>;
@@ -95,12 +99,19 @@ impl AggregateDescriptor {
             location,
             place: |shared| Arc::new(Place::<A>::new(shared)),
             to_json: to_json::<A::Event>,
+            version: A::VERSION,
+            snapshot: if A::SNAPSHOTS.is_some() { Some(read_snapshot::<A>) } else { None },
         }
     }
 
     pub(super) fn party(&self) -> Party {
         Party { name: self.aggregate.name(), location: self.location }
     }
+}
+
+/// Reads a snapshot and drops it.
+fn read_snapshot<A: Aggregate>(codec: &AnyCodec) -> Result<(), CodecError> {
+    A::SNAPSHOTS.map_or(Ok(()), |snapshots| snapshots.decode(codec, b"").map(drop))
 }
 
 /// A stored event in its newest shape, as JSON.

@@ -11,6 +11,7 @@ mod durable;
 mod event;
 mod projection;
 mod reactor;
+mod saga;
 mod schedule;
 mod service;
 mod snapshots;
@@ -26,10 +27,11 @@ pub use durable::{AsState, Changed, Durable, KeepsEvents, Returned, Saved, Unapp
 pub use event::{DecodeError, Event, EventSchema, Stored, Upcast, UpcastTo};
 pub use projection::{Failure, Fold, FoldOutput, IndexOutput, IndexValue, Indexable, IntoKeys, Keys, Mode, On, Projection};
 pub use reactor::{Audience, ReactOutput, Reactor, Reacts};
-pub(crate) use schedule::Tick;
+pub use saga::{Continues, Rejected, Saga, SagaContext, SagaOutput, Starts};
 pub use schedule::{Cron, Missed, ScheduleError, When};
 pub use service::{MissingService, Services};
 pub use snapshots::{KeptState, Snapshots};
 pub use storable::Storable;
 
 pub(crate) use durable::fold;
+pub(crate) use saga::End;

@@ -119,7 +119,7 @@ fn failure(what: &str) -> StoreError {
 #[async_trait]
 impl<S: Store> Store for Watched<S> {
     delegate_store!(inner: capabilities, is_new_command, find_command, stream_head, read_log, head, wait_for_head, list_streams,
-        event_types, delete_snapshot, load_state, save_checkpoint, load_checkpoint, list_checkpoints, delete_checkpoint, list_rows,
+        event_types, delete_snapshot, load_state, read_states, save_checkpoint, load_checkpoint, list_checkpoints, delete_checkpoint, list_rows,
         erase, close);
 
     async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
