@@ -185,9 +185,71 @@ pub use ego_derive::Command;
 /// | `name = "…"` | the kind, which stands in the name of every stream: always written, so that it does not change with the type's name |
 /// | `event = Type` | the enum of its events |
 /// | `snapshot(…)` | when its state is kept, so that not all its events are folded each time: see below |
+/// | `durable` | instead of events, its state is stored: the whole of it, in place of the one before |
+/// | `version = 3` | the version of the state's shape, 1 unless written; snapshots of another version are not read |
+/// | `upcast(1 => f, 2 => g)` | of a durable one: functions that bring older shapes to the newest, one for each version |
 ///
 /// The state is a struct or an enum, owns its values, and is `Default`: that is the state before the first event. How events change it
 /// says the one block of [`handlers`](crate::handlers) that holds its appliers.
+///
+/// # Durable aggregates
+///
+/// What has no history worth keeping keeps its last state. Handlers change a copy of it, so a refusal, a panic and a write that failed
+/// leave no trace; there are no events and no appliers.
+///
+/// ```standalone_crate
+/// use ego::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Command, Serialize, Deserialize)]
+/// struct Add { item: String }
+/// #[derive(Command, Serialize, Deserialize)]
+/// struct Count;
+///
+/// #[derive(Aggregate, Default, Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// #[aggregate(name = "cart", durable, version = 2, upcast(1 => with_a_limit))]
+/// struct Cart { items: Vec<String>, limit: usize }
+///
+/// #[derive(Deserialize)]
+/// struct CartV1 { items: Vec<String> }
+///
+/// fn with_a_limit(old: CartV1) -> Cart {
+///     Cart { items: old.items, limit: 10 }
+/// }
+///
+/// #[ego::handlers]
+/// impl Cart {
+///     #[handle]
+///     fn add(&mut self, cmd: Add) -> Result<usize, String> {
+///         self.items.push(cmd.item);
+///         Ok(self.items.len())
+///     }
+///     /// One that only reads takes `&self`.
+///     #[handle]
+///     fn count(&self, _: Count) -> Result<usize, String> {
+///         Ok(self.items.len())
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Engine::builder().start().await?;
+/// let receipt = engine.send::<Cart>("c-1", Add { item: "tea".into() }).await?;
+/// assert_eq!((receipt.reply, receipt.revision.map(u64::from)), (1, Some(1)));
+/// assert_eq!(engine.load::<Cart>("c-1").await?.state.items, ["tea"]);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Such a state is `Clone`, `Serialize` and `Deserialize`. Its revision counts its saves, and everything that rests on a revision works as
+/// with events: what a sender expects, commands sent again, several engines on one store. A command that leaves the state as it is stored,
+/// byte for byte, saves nothing. Readers follow the states with [`states`](crate::subscription::Subscribe::states) or a publisher of
+/// [`states`](crate::publish::PublisherOptions::states); projections and reactors follow events only.
+///
+/// Upcasters are as those of events; the last gives the state, or a `Result` of it with a reason. A state of a newer version, or one that
+/// cannot be read, is an error when the aggregate is loaded, and stays as it is.
+///
+/// # Generic aggregates
 ///
 /// A generic aggregate has no list of its instances, so each is registered by [`register!`](crate::register!). Its bounds stand on the
 /// type itself. Instances need kinds of their own, so there `name` may be a constant of a parameter, as in `name = C::WALLET`.
@@ -282,10 +344,11 @@ pub use ego_derive::Aggregate;
 ///
 /// | part | accepted |
 /// |---|---|
-/// | receiver | `&self`: a handler decides and changes nothing |
+/// | receiver | `&self`: a handler decides and changes nothing; of a durable aggregate `&mut self`, too: it changes a copy |
 /// | command | `C` or `&C`, first |
 /// | more, in any order | `&Context`, known by the last part of its path; services by type, `&Service` or `&dyn Service` |
 /// | body | `fn` or `async fn`, whose future is `Send` |
+/// | `Ok` of a durable one | the reply, `()` for none |
 /// | `Ok` | the event enum, a payload of it, `Vec`, `Option`, arrays and tuples of them, `()`, or `emit(..).reply(..)` |
 /// | `Err` | any `Debug + Display + Send + Sync + 'static`: an enum per command or per aggregate, `Infallible`, `String` |
 /// | return type | any type that can be named, aliases included |
@@ -299,7 +362,8 @@ pub use ego_derive::Aggregate;
 ///
 /// # Several blocks
 ///
-/// Any number of blocks may serve one aggregate; one of them holds all its appliers. `#[cfg]` works on handlers and appliers.
+/// Any number of blocks may serve one aggregate; one of them holds all its appliers. `#[cfg]` works on handlers and appliers. A block is
+/// one of a durable aggregate when a handler in it takes `&mut self`; one whose handlers only read says so: `#[ego::handlers(durable)]`.
 ///
 /// # Options
 ///

@@ -126,7 +126,12 @@ async fn check(mut scene: Scene) -> Outcome {
     for vault in VAULTS {
         let loaded = engine.load::<Vault>(vault).await?;
         let events = history(&scene, &engine, vault).await?;
-        hold!(loaded.revision.map_or(0, Revision::get) == events.len() as u64, "{vault} is at {:?} of {}", loaded.revision, events.len());
+        hold!(
+            loaded.revision.map_or(0, Revision::get) == events.len() as u64,
+            "{vault} is at {:?} of {}",
+            loaded.revision,
+            events.len()
+        );
         let mut folded = Vault::default();
         events.iter().for_each(|event| Aggregate::apply(&mut folded, event));
         hold!(loaded.state.items == folded.items, "{vault} is not the fold of its events");
@@ -153,7 +158,12 @@ async fn history(scene: &Scene, engine: &Engine, vault: &str) -> Outcome<Vec<Vau
     let mut all = Vec::new();
     for event in archive(scene).read(&of)? {
         let event = event?;
-        hold!(event.revision.get() == all.len() as u64 + 1, "{vault}: revision {} stands in line {}", event.revision, all.len() + 1);
+        hold!(
+            event.revision.get() == all.len() as u64 + 1,
+            "{vault}: revision {} stands in line {}",
+            event.revision,
+            all.len() + 1
+        );
         all.push(event);
     }
     for event in engine.store().read_stream(&of, None, Direction::Forwards, 100_000).await?.items {
