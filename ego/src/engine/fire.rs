@@ -56,7 +56,7 @@ impl Order {
         if firing.stands(&cell.shared.store).await? { Ok(()) } else { Err(self.unscheduled()) }
     }
 
-    fn unscheduled<E>(&self) -> CommandError<E> {
+    pub(super) fn unscheduled<E>(&self) -> CommandError<E> {
         let key = self.firing.as_ref().map_or_else(String::new, |firing| firing.timer().key.to_string());
         CommandError::Unscheduled { key }
     }

@@ -141,6 +141,8 @@ impl Order {
                 self.set_alarm();
                 Ok(Ok(self.receipt(reply, committed.revision, Some(&committed))))
             }
+            // Another engine was first.
+            Ok(Verdict::Repeated(_)) if self.firing.is_some() => Ok(Err(self.unscheduled())),
             Ok(Verdict::Repeated(before)) => Ok(self.repeat(codecs, before)),
             Ok(Verdict::Refused(Refusal::Conflict { expected, actual })) => match self.expected {
                 Some(expected) if !expected.holds(actual) => Ok(Err(CommandError::Conflict { expected, actual })),
