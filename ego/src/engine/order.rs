@@ -75,6 +75,10 @@ impl Order {
 
     /// I11: answers with what was recorded for the command the first time.
     pub(super) fn repeat<R: Reply, E>(&self, codecs: &Codecs, before: Committed) -> Answer<R, E> {
+        if self.firing.is_some() {
+            // Another engine was first. What it recorded may have been a refusal.
+            return Err(self.unscheduled());
+        }
         if before.command != self.metadata.command {
             return Err(CommandError::CommandIdReused { command_id: before.command_id, recorded: before.command });
         }
@@ -141,8 +145,6 @@ impl Order {
                 self.set_alarm();
                 Ok(Ok(self.receipt(reply, committed.revision, Some(&committed))))
             }
-            // Another engine was first.
-            Ok(Verdict::Repeated(_)) if self.firing.is_some() => Ok(Err(self.unscheduled())),
             Ok(Verdict::Repeated(before)) => Ok(self.repeat(codecs, before)),
             Ok(Verdict::Refused(Refusal::Conflict { expected, actual })) => match self.expected {
                 Some(expected) if !expected.holds(actual) => Ok(Err(CommandError::Conflict { expected, actual })),
