@@ -26,3 +26,8 @@ fn sagas() {
 fn vaults() {
     lives_through_twenty_five_kills("vaults");
 }
+
+#[test]
+fn timers() {
+    lives_through_twenty_five_kills("timers");
+}
