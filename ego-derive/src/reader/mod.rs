@@ -30,7 +30,8 @@ pub(crate) fn attribute(what: What, options: TokenStream, item: TokenStream) -> 
 
 /// Something else than an impl block.
 fn refuse(cx: Ctxt, what: What, item: TokenStream) -> TokenStream {
-    let place = format!("`#[{}]` goes on the `impl` block that holds the `#[on(…)]` methods", what.path());
+    let mark = if what == What::Saga { "start" } else { "on" };
+    let place = format!("`#[{}]` goes on the `impl` block that holds the `#[{mark}(…)]` methods", what.path());
     match syn::parse2::<Item>(item.clone()) {
         Ok(Item::Struct(item)) => cx.error(item.struct_token, format_args!("{place}, not on the type itself")),
         Ok(Item::Enum(item)) => cx.error(item.enum_token, format_args!("{place}, not on the type itself")),

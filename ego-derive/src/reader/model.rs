@@ -41,7 +41,7 @@ impl What {
     pub(super) fn marks(self) -> &'static [&'static str] {
         match self {
             Self::Projection | Self::Reactor => &[ON, INDEX],
-            Self::Saga => &[START, ON, REJECTED, TIMEOUT],
+            Self::Saga => &[START, ON, REJECTED, TIMEOUT, INDEX],
         }
     }
 }
@@ -128,6 +128,9 @@ impl<'i> Reader<'i> {
             match (item, written) {
                 (ImplItem::Fn(item), Some(_)) if mark == ON || mark == START => {
                     methods.push(OnMethod::read(what, mark, item, On::read(cx, mark, attr)));
+                }
+                (ImplItem::Fn(_), Some(word)) if what == What::Saga && mark == INDEX => {
+                    cx.error(word, "a saga has no index of its own: its instances are found by their ids and by how they stand");
                 }
                 (ImplItem::Fn(item), Some(word)) if what == What::Saga => {
                     mark::takes_no_options(cx, mark, attr);

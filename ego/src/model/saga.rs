@@ -263,7 +263,7 @@ impl Rejected {
 
     /// The command that was refused, if it was this one to an aggregate of this kind.
     #[must_use]
-    pub fn command<A: Aggregate, C: HandledBy<A>>(&self) -> Option<C> {
+    pub fn sent<A: Aggregate, C: HandledBy<A>>(&self) -> Option<C> {
         let is_this = self.kind == A::KIND && self.command == C::NAME;
         is_this.then(|| serde_json::from_value(self.content.0.clone()).ok()).flatten()
     }

@@ -10,6 +10,11 @@ use std::fmt;
 use std::sync::Arc;
 
 /// The kinds that a saga follows: what `#[ego::saga]` implements beside the [`Starts`] and [`Continues`] of each of them.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a saga",
+    label = "not a saga",
+    note = "add `#[ego::saga(name = \"…\")]` to an `impl {Self}` block with a `#[start(…)]` method"
+)]
 pub trait SagaSources: Saga {
     /// One for each method.
     const SOURCES: &'static [SagaSource<Self>];

@@ -19,7 +19,7 @@ pub(super) fn check(cx: &Ctxt, all: &[Hears<'_>]) {
         takes_what_it_hears_of(cx, hears, &method);
         for (param, extra) in &hears.extras {
             knows_no_event(cx, hears, param, extra);
-            takes_shared_references(cx, What::Saga, &hears.method, param, extra);
+            takes_shared_references(cx, (What::Saga, &method), &hears.method, param, extra);
         }
         takes_each_once(cx, &hears.extras);
         signature::returns_a_nameable_type(cx, &hears.method, &method);
