@@ -11,7 +11,7 @@ use crate::key::command_hash;
 use crate::mark::Mark;
 use crate::options::{Durability, Options};
 use crate::recover::{Recovery, recover};
-use crate::request::{self, MAX_COMMIT_BYTES, Prepared, Task, ask};
+use crate::request::{self, Batch, MAX_COMMIT_BYTES, Task, ask};
 use crate::shared::Shared;
 use crate::verify::{self, Verification};
 use async_trait::async_trait;
@@ -205,12 +205,9 @@ impl Store for SledStore {
     }
 
     async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
-        let prepared: Result<Vec<_>, _> = {
-            let tail = self.shared.tail.read();
-            batch.into_iter().map(|commit| Prepared::new(commit, |one| tail.types.contains(one))).collect()
-        };
-        let batch = prepared?;
-        ask(&self.shared, request::kib(&batch), |answer| Task::Append { batch, answer }).await
+        let known = Arc::clone(&self.shared.tail.read().types);
+        let batch = Batch::new(batch, |one| known.contains(one))?;
+        ask(&self.shared, batch.kib(), |answer| Task::Append { batch, answer }).await
     }
 
     fn is_new_command(&self, stream: &StreamId, id: &CommandId) -> bool {

@@ -40,6 +40,7 @@ mod turns;
 
 pub(crate) use error::panic_message;
 pub use error::{CommandError, RecoveryError, UnknownTarget};
+pub(crate) use fire::{Unaltered, WeakEngine};
 pub use forget::{Failure, Failures, ForgetError};
 pub(crate) use inline::{AnyInline, Inline, InlineView};
 pub use limits::Limits;
@@ -60,6 +61,7 @@ use crate::message::StreamId;
 use crate::model::Aggregate;
 use crate::projection::{AnyProjection, Projected, Sources};
 use crate::store::AnyStore;
+use crate::timer::Timers;
 use door::Doors;
 use futures_util::future::BoxFuture;
 use linked::Kind;
@@ -99,6 +101,7 @@ struct Inner {
     projections: HashMap<TypeId, Arc<dyn AnyProjection>>,
     /// The first is the outermost.
     layers: Box<[Arc<dyn CommandLayer>]>,
+    timers: Timers,
 }
 
 impl fmt::Debug for Engine {
@@ -183,6 +186,10 @@ impl Engine {
 
     pub(crate) fn every_consumer(&self) -> &Consumers {
         &self.inner.consumers
+    }
+
+    pub(crate) fn every_timer(&self) -> &Timers {
+        &self.inner.timers
     }
 
     pub(crate) fn every_projection(&self) -> impl Iterator<Item = &Arc<dyn AnyProjection>> {

@@ -2,9 +2,11 @@
 
 use super::cell::Cell;
 use super::error::panic_message;
+use super::fire::Alteration;
 use super::shared::Shared;
 use crate::message::{InvalidText, Name, StreamId};
 use crate::model::Aggregate;
+use futures_util::future::BoxFuture;
 use hashbrown::DefaultHashBuilder;
 use lru::LruCache;
 use parking_lot::Mutex;
@@ -16,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The active aggregates of one kind, in shards with a small lock each.
 pub(super) struct Place<A: Aggregate> {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     shards: Box<[Mutex<Shard<A>>]>,
     hasher: DefaultHashBuilder,
     /// How many there are in all shards; the bound is one for all, as no hash spreads them evenly.
@@ -118,6 +120,9 @@ pub(super) trait AnyPlace: Any + Send + Sync {
 
     /// Which aggregates are active, in no order.
     fn streams(&self) -> Vec<StreamId>;
+
+    /// Changes rows when it is the aggregate's turn.
+    fn alter<'p>(&'p self, id: &'p str, alteration: Box<Alteration>) -> BoxFuture<'p, Result<(), InvalidText>>;
 }
 
 impl<A: Aggregate> AnyPlace for Place<A> {
@@ -166,5 +171,9 @@ impl<A: Aggregate> AnyPlace for Place<A> {
     fn streams(&self) -> Vec<StreamId> {
         let in_shard = |shard: &Mutex<Shard<A>>| shard.lock().iter().map(|(_, cell)| cell.stream.clone()).collect::<Vec<_>>();
         self.shards.iter().flat_map(in_shard).collect()
+    }
+
+    fn alter<'p>(&'p self, id: &'p str, alteration: Box<Alteration>) -> BoxFuture<'p, Result<(), InvalidText>> {
+        Box::pin(alteration.queue(self, id))
     }
 }

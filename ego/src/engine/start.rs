@@ -23,7 +23,8 @@ use crate::publish::{Publisher, PublisherOptions, Publishing};
 use crate::reactor::{Reacting, ReactorOptions, ReactorSources};
 use crate::store::{AnyStore, MemoryStore, Store, StoreError};
 use crate::tenant::TenantStore;
-use crate::timer::Alarm;
+
+use crate::timer::{Alarm, Timers};
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -299,10 +300,13 @@ impl EngineBuilder {
             consumers: Consumers::begin(&shared, consumers),
             projections,
             layers: self.layers.into(),
+            timers: Timers::default(),
             shared,
         });
         inner.passivate_in_the_background();
-        Ok(Engine { doors: Doors::of(&inner), inner })
+        let engine = Engine { doors: Doors::of(&inner), inner };
+        engine.every_timer().begin(&engine);
+        Ok(engine)
     }
 }
 

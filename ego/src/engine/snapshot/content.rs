@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! 1 byte   format, 1
-//! 4 bytes  crc32 of everything behind
+//! 4 bytes  crc32 of the stream's kind, a zero, its id, and everything behind
 //! 8 bytes  revision              8 bytes  position
 //! 4 bytes  version of the state  8 bytes  its shape
 //! text     codec                 bytes    state
@@ -13,7 +13,7 @@
 use crate::codec::CodecError;
 use crate::engine::inline::Views;
 use crate::engine::shared::Codecs;
-use crate::message::{Position, Revision};
+use crate::message::{Position, Revision, StreamId};
 use crate::model::{Aggregate, Snapshots};
 use bytes::{Buf, BufMut, Bytes};
 
@@ -69,9 +69,9 @@ impl Draft {
     }
 
     /// The content, once the position of its last event is known.
-    pub(super) fn seal(mut self, position: Position) -> Bytes {
+    pub(super) fn seal(mut self, stream: &StreamId, position: Position) -> Bytes {
         self.bytes[POSITION..POSITION + 8].copy_from_slice(&position.get().to_be_bytes());
-        let crc = crc32fast::hash(&self.bytes[SEALED..]);
+        let crc = crc(stream, &self.bytes[SEALED..]);
         self.bytes[1..SEALED].copy_from_slice(&crc.to_be_bytes());
         self.bytes.into()
     }
@@ -117,12 +117,18 @@ fn put(bytes: &mut Vec<u8>, what: &[u8]) -> Result<(), CodecError> {
     Ok(())
 }
 
-/// Reads what [`encode`] wrote.
-pub(super) fn read(payload: &Bytes) -> Result<Content, Unusable> {
+fn crc(stream: &StreamId, content: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    [stream.kind().as_bytes(), &[0], stream.id().as_bytes(), content].into_iter().for_each(|part| hasher.update(part));
+    hasher.finalize()
+}
+
+/// Reads what [`encode`] wrote of this stream.
+pub(super) fn read(stream: &StreamId, payload: &Bytes) -> Result<Content, Unusable> {
     let mut rest = payload.clone();
-    let (format, crc) = (rest.try_get_u8(), rest.try_get_u32());
-    match (format, crc) {
-        (Ok(FORMAT), Ok(crc)) if crc == crc32fast::hash(&rest) => {}
+    let (format, sealed) = (rest.try_get_u8(), rest.try_get_u32());
+    match (format, sealed) {
+        (Ok(FORMAT), Ok(sealed)) if sealed == crc(stream, &rest) => {}
         (Ok(format), _) if format != FORMAT => return Err(Unusable::Format(format)),
         _ => return Err(Unusable::Damaged),
     }
