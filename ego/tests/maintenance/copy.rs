@@ -127,7 +127,7 @@ async fn a_copy_that_is_interrupted_anywhere_goes_on_and_nobody_starts_on_half_o
         let entries = audit::entries(&any(&source)).await.unwrap();
         assert_eq!(entries.len(), 2, "what was interrupted is seen");
     }
-    assert!(finished_at.is_some_and(|writes| writes > 40), "{finished_at:?}");
+    assert!(finished_at.is_some_and(|writes| writes > 30), "{finished_at:?}");
 }
 
 #[tokio::test]
