@@ -52,6 +52,7 @@ pub(super) async fn digest_of(
     let mut beside = Beside::new(store, |table| rows && is_copied(table, mapping)).await?;
     while let Some(entry) = beside.next().await? {
         match entry {
+            Entry::Deleted { stream, .. } if !mapping.wants(&stream) => {}
             Entry::Checkpoint { consumer, .. } if !rows || !is_kept(&consumer, mapping) => {}
             entry => sum.entry(&entry),
         }

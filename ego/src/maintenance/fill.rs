@@ -56,7 +56,6 @@ pub(super) struct Fill {
 struct Wanted {
     commit: Commit,
     position: u64,
-    is_nothing: bool,
 }
 
 impl Fill {
@@ -139,9 +138,12 @@ impl Fill {
             }
             self.head = position;
         }
-        let is_nothing = matches!(moved.body, MovedBody::Nothing);
+        let may_be_there = takes == 0 && position <= self.resumed;
+        if may_be_there && self.target.find_command(&moved.stream, &moved.committed.command_id).await?.is_some() {
+            return Ok(());
+        }
         let commit = self.commit_of(moved);
-        self.push(Wanted { commit, position, is_nothing }).await
+        self.push(Wanted { commit, position }).await
     }
 
     fn commit_of(&self, moved: Moved) -> Commit {
@@ -187,7 +189,7 @@ impl Fill {
                 rows: Vec::new(),
             };
             let position = self.head;
-            self.push(Wanted { commit, position, is_nothing: false }).await?;
+            self.push(Wanted { commit, position }).await?;
         }
         Ok(())
     }
@@ -201,19 +203,17 @@ impl Fill {
     async fn flush(&mut self) -> Result<(), MaintenanceError> {
         self.bytes = 0;
         let (mut commits, mut wanted) = (Vec::new(), Vec::new());
-        for Wanted { commit, position, is_nothing } in self.batch.drain(..) {
-            wanted.push((commit.stream.clone(), position, is_nothing));
+        for Wanted { commit, position } in self.batch.drain(..) {
+            wanted.push((commit.stream.clone(), position));
             commits.push(commit);
         }
         if commits.is_empty() {
             return Ok(());
         }
         let verdicts = self.target.append(commits).await?;
-        for ((stream, position, is_nothing), verdict) in wanted.into_iter().zip(verdicts) {
+        for ((stream, position), verdict) in wanted.into_iter().zip(verdicts) {
             let committed = match verdict {
                 Verdict::Committed(committed) => committed,
-                // Before a crash.
-                Verdict::Repeated(committed) if is_nothing => committed,
                 Verdict::Repeated(committed) => {
                     let source = crate::store::Refusal::Conflict { expected: Expected::NoStream, actual: committed.revision };
                     return Err(MaintenanceError::Refused { stream, revision: committed.revision, source });

@@ -13,6 +13,11 @@ fn ledger() {
 }
 
 #[test]
+fn maintenance() {
+    lives_through_twenty_five_kills("maintenance");
+}
+
+#[test]
 fn shelves() {
     lives_through_twenty_five_kills("shelves");
 }
