@@ -286,3 +286,68 @@ impl Layer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::row::RecordedStep;
+    use ego::store::RowChange;
+
+    fn tail(bytes: usize, log: u64) -> Tail {
+        Tail::new(Reach { sequence: 0, position: 0, spot: Spot::first(1) }, LayerRoom { bytes, log })
+    }
+
+    /// One group more, of so many bytes of the log.
+    fn publish(tail: &mut Tail, effect: Effect, bytes: u32) {
+        let began = tail.reach.spot;
+        let spot = Spot { offset: began.offset + bytes, ..began };
+        tail.publish([effect], began, Reach { sequence: tail.reach.sequence + 1, spot, ..tail.reach });
+    }
+
+    fn commit(id: u32) -> Effect {
+        let stream = StreamId::new("account", id.to_string()).unwrap();
+        let commit = CommitRef { revision: 1, events: 1, place: Place { segment: 1, offset: 64, len: 8 }, command: 1 };
+        Effect::Commit { stream, head: Head::default(), commit, types: Vec::new() }
+    }
+
+    #[test]
+    fn a_row_that_changes_again_and_again_takes_room_once_and_does_not_hold_on_to_its_steps() {
+        let mut tail = tail(usize::MAX, u64::MAX);
+        let place = Place { segment: 1, offset: 64, len: 8 };
+        let mut contents = Vec::new();
+        for number in 0..1000 {
+            let rows = [RowChange::put("t", "again", vec![0; 400]), RowChange::put("t", "less", vec![0; 400 - number % 400])];
+            let RecordedStep { content, rows, .. } = RecordedStep::new(None, &rows).unwrap();
+            contents.push(content);
+            publish(&mut tail, Effect::Rows { rows, place }, 1000);
+        }
+        let taken = 2 * ROW_BYTES + "\u{1}tagain".len() + "\u{1}tless".len() + 400 + 400 - 999 % 400;
+        assert_eq!((tail.live.rows.len(), tail.live.bytes, tail.live.log), (2, taken, 1_000_000));
+        assert!(contents.iter().all(Bytes::is_unique));
+    }
+
+    #[test]
+    fn a_layer_is_due_when_it_takes_much_memory_or_much_of_the_log_or_has_many_streams() {
+        let mut of_memory = tail(10 * (STREAM_BYTES + COMMIT_BYTES), u64::MAX);
+        let mut of_log = tail(usize::MAX, 10 * 96);
+        for id in 0..10 {
+            assert!(!of_memory.is_due() && !of_log.is_due(), "{id}");
+            publish(&mut of_memory, commit(id), 96);
+            publish(&mut of_log, commit(0), 96);
+        }
+        assert!(of_memory.is_due() && of_log.is_due());
+        let mut of_streams = tail(usize::MAX, u64::MAX);
+        (0..MOST_STREAMS as u32 - 1).for_each(|id| publish(&mut of_streams, commit(id), 96));
+        publish(&mut of_streams, commit(0), 96);
+        assert!(!of_streams.is_due());
+        publish(&mut of_streams, commit(u32::MAX), 96);
+        assert!(of_streams.is_due() && !of_streams.is_full());
+        // Another one may fill while it is applied, and then the writer waits.
+        of_streams.freeze().unwrap();
+        assert!(!of_streams.is_due() && !of_streams.is_full());
+        (0..MOST_STREAMS as u32).for_each(|id| publish(&mut of_streams, commit(id), 96));
+        assert!(of_streams.is_full());
+        of_streams.frozen = None;
+        assert!(of_streams.is_due() && !of_streams.is_full());
+    }
+}
