@@ -143,7 +143,7 @@ impl Index {
         let key = key::stream(stream);
         let old = self.table().get(&key)?;
         let StreamEntry { head: before, mut recent } = match &old {
-            Some(old) => self.value::<StreamEntry>(old)?,
+            Some(old) => self.value(old)?,
             None => StreamEntry::default(),
         };
         if before.save() != layered.head.save() {

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) const META: &[u8] = b"m";
 /// The version of all this. Another one is rebuilt from the log.
-pub(crate) const INDEX_FORMAT: u32 = 2;
+pub(crate) const INDEX_FORMAT: u32 = 3;
 
 /// How far the index is, and the sum of all that it holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,8 +7,10 @@ use crate::key;
 use crate::row::{Kept, Row, name};
 use crate::tail::Tail;
 use bytes::Bytes;
+use ego::message::Name;
 use ego::store::{Page, StoreError};
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::ops::Bound;
 
 /// The most rows in a page.
@@ -91,6 +93,38 @@ impl Reader {
         })
     }
 
+    /// The tables that have rows.
+    pub(crate) fn list_tables(&self) -> Result<Vec<Name>, StoreError> {
+        let mut found = BTreeSet::new();
+        {
+            let tail = self.shared.tail.read();
+            let frozen = tail.frozen.iter().flat_map(|frozen| frozen.rows.keys());
+            found.extend(tail.live.rows.keys().chain(frozen).filter_map(|name| table_of(name)));
+        }
+        let mut start = key::row(&[]);
+        let end = key::behind(&start);
+        loop {
+            let mut table = None;
+            self.index.table().scan(&start, end.as_deref(), false, |found, _| {
+                table = table_of(found.get(1..).unwrap_or_default());
+                Ok(false)
+            })?;
+            let Some(one) = table else { break };
+            let behind = name(&one, &[]).and_then(|prefix| key::behind(&key::row(&prefix)));
+            found.insert(one);
+            let Some(behind) = behind else { break };
+            start = behind;
+        }
+        let mut tables = Vec::new();
+        // What was removed in the tail is in the index still.
+        for table in found {
+            if !self.list_rows(&table, &[], None, 1)?.items.is_empty() {
+                tables.push(table.into());
+            }
+        }
+        Ok(tables)
+    }
+
     // 1. what the tail says, under its lock  2. what the index says of the rest, without it  3. if a layer was frozen meanwhile, the index
     // may hold what is newer than 1: again, in the end under the lock  4. what is in the log; a compaction that takes it away meanwhile
     // leaves something that does not check: again.
@@ -137,6 +171,12 @@ impl Reader {
             }
         }
     }
+}
+
+/// The table in a row's name.
+fn table_of(name: &[u8]) -> Option<String> {
+    let (len, rest) = name.split_first()?;
+    rest.get(..usize::from(*len)).and_then(|table| std::str::from_utf8(table).ok()).map(str::to_owned)
 }
 
 fn layered<'t>(tail: &'t Tail, name: &[u8]) -> Option<&'t Option<Row>> {

@@ -271,7 +271,21 @@ impl Store for SledStore {
         limit: usize,
     ) -> Result<Page<StreamHead, StreamId>, StoreError> {
         let (kind, after) = (kind.map(str::to_owned), after.cloned());
-        self.reading(move |reader| reader.list_streams(kind.as_deref(), after.as_ref(), limit)).await
+        self.reading(move |reader| reader.list_streams(kind.as_deref(), false, after.as_ref(), limit)).await
+    }
+
+    async fn list_erased(&self, after: Option<&StreamId>, limit: usize) -> Result<Page<StreamHead, StreamId>, StoreError> {
+        let after = after.cloned();
+        self.reading(move |reader| reader.list_streams(None, true, after.as_ref(), limit)).await
+    }
+
+    async fn list_commands(&self, stream: &StreamId, from: u64, limit: usize) -> Result<Page<Committed, u64>, StoreError> {
+        let stream = stream.clone();
+        self.reading(move |reader| reader.list_commands(&stream, from, limit)).await
+    }
+
+    async fn list_tables(&self) -> Result<Vec<Name>, StoreError> {
+        self.reading(Reader::list_tables).await
     }
 
     async fn event_types(&self) -> Result<Vec<EventType>, StoreError> {

@@ -18,9 +18,11 @@ use std::sync::Arc;
 /// How many bytes of the log stand between two marks, at least.
 const MARK_BYTES: u32 = 16 << 10;
 
-/// About how many bytes of memory a stream takes in a layer, a commit to it, and a row besides its name and content.
+/// About how many bytes of memory a stream takes in a layer, a commit to it, where its state was saved, and a row besides its name and
+/// content.
 const STREAM_BYTES: usize = 256;
 const COMMIT_BYTES: usize = 48;
+const SAVE_BYTES: usize = 96;
 const ROW_BYTES: usize = 192;
 
 /// The most streams in a layer: they go to the index in one batch, and whoever reads it waits meanwhile.
@@ -274,15 +276,12 @@ impl Layer {
             self.rows.insert(Bytes::copy_from_slice(&changed.name), row);
         }
     }
-}
 
-impl Layer {
     /// The stream is about to have this head: its state, if it keeps one, was saved there last.
     fn save(&mut self, stream: &StreamId, head: &Head) {
-        if let Some(known) = self.streams.get(stream) {
-            self.saves.remove(&known.head.position);
-        }
+        let before = self.streams.get(stream).and_then(|known| self.saves.remove(&known.head.position));
         if let Some(position) = head.save() {
+            self.bytes += if before.is_none() { SAVE_BYTES } else { 0 };
             self.saves.insert(position, stream.clone());
         }
     }

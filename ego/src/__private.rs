@@ -10,7 +10,9 @@ pub use crate::reactor::{ReactorDescriptor, ReactorSource, ReactorSources};
 pub use bytes::Bytes;
 pub use inventory;
 
-use crate::model::{AppliedAs, Command, Context, DecodeError, Delivery, Durable, EventSchema, Handles, Stored, Upcast, UpcastTo};
+use crate::model::{
+    AppliedAs, Command, Context, DecodeError, Delivery, Durable, EventSchema, Handles, Saved, Stored, Upcast, UpcastTo,
+};
 use serde::de::DeserializeOwned;
 
 /// The entry of the variant at this place.
@@ -230,6 +232,16 @@ pub trait InstanceOf<B> {
 #[must_use]
 pub fn copy<A: Durable>(state: &A) -> A {
     state.clone()
+}
+
+/// Puts a saved state in place of another.
+pub fn replace<A: Durable>(state: &mut A, saved: &Saved<A>) {
+    state.clone_from(saved.state());
+}
+
+/// The state that was stored in its newest shape.
+pub fn state<A: Durable>(codec: &AnyCodec, stored: Stored<'_>) -> Result<A, DecodeError> {
+    codec.decode(stored.payload).map_err(|error| DecodeError::content(stored, error))
 }
 
 /// Folds an event through appliers of this form.

@@ -1,15 +1,32 @@
 //! The wall clock, at its only address, and where new ids come from.
 
 use crate::message::CommandId;
+use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
-use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
 
-/// Tells the time that stands in the metadata of commands. Nothing in ego orders by it (I3).
+/// Tells the time that stands in the metadata of commands, and when timers are due. Nothing in ego orders by it (I3).
 pub trait Clock: Send + Sync + 'static {
     /// Now, in UTC.
     fn now(&self) -> Timestamp;
+
+    /// Waits until it shows this time or a later one. Cancel safe.
+    ///
+    /// Left as it is, it looks again at least once a second: so long after a clock was moved forwards, that is noticed.
+    fn sleep_until(&self, time: Timestamp) -> BoxFuture<'_, ()> {
+        const LOOKS: Duration = Duration::from_secs(1);
+        Box::pin(async move {
+            while let Ok(left) = Duration::try_from(time.duration_since(self.now()))
+                && !left.is_zero()
+            {
+                // Timers of the runtime may be a little early.
+                tokio::time::sleep(left.clamp(Duration::from_millis(1), LOOKS)).await;
+            }
+        })
+    }
 }
 
 /// The clock of the operating system.
@@ -22,7 +39,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is moved: for tests. Cloning shares it.
+/// A clock that stands still until it is moved, which wakes whoever waits for the time that it shows then: for tests. Cloning shares it.
 ///
 /// ```
 /// use ego::clock::{Clock, ManualClock};
@@ -34,37 +51,43 @@ impl Clock for SystemClock {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct ManualClock(Arc<Mutex<Timestamp>>);
+pub struct ManualClock(Arc<watch::Sender<Timestamp>>);
 
 impl ManualClock {
     /// A clock that shows this time.
     #[must_use]
     pub fn at(time: Timestamp) -> Self {
-        Self(Arc::new(Mutex::new(time)))
+        Self(Arc::new(watch::Sender::new(time)))
     }
 
     /// Shows another time, earlier or later.
     pub fn set(&self, time: Timestamp) {
-        *self.0.lock() = time;
+        self.0.send_replace(time);
     }
 
     /// Moves on by this much; stops at the last time that can be shown.
     pub fn advance(&self, by: std::time::Duration) {
-        let mut time = self.0.lock();
         let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
-        *time = time.checked_add(by).unwrap_or(Timestamp::MAX);
+        self.0.send_modify(|time| *time = time.checked_add(by).unwrap_or(Timestamp::MAX));
     }
 }
 
 impl fmt::Debug for ManualClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ManualClock({})", self.0.lock())
+        write!(f, "ManualClock({})", *self.0.borrow())
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        *self.0.lock()
+        *self.0.borrow()
+    }
+
+    fn sleep_until(&self, time: Timestamp) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            // The sender is ours, so this cannot fail.
+            let _ = self.0.subscribe().wait_for(|now| *now >= time).await;
+        })
     }
 }
 

@@ -10,6 +10,7 @@ pub mod codec;
 pub mod consumer;
 pub mod engine;
 pub mod layer;
+pub mod maintenance;
 pub mod message;
 pub mod model;
 pub mod privacy;

@@ -37,7 +37,7 @@ impl AggregateAttrs {
             options::on_item(cx, attr, AGGREGATE_OPTIONS, |key, meta| match key {
                 NAME => name.set(meta, key, kind(meta)?),
                 EVENT => event.set(meta, key, event_type(meta)?),
-                DURABLE => durable.set(meta, key, options::flag(meta)?),
+                DURABLE => durable.set(meta, key, meta.path.span()).and_then(|()| options::flag(meta)),
                 VERSION => version.set(meta, key, upcast::version(meta)?),
                 _ => {
                     let steps = upcast::steps(meta).inspect_err(|_| unreadable_upcasters = true)?;

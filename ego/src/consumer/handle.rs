@@ -33,7 +33,9 @@ impl Engine {
     /// Whether the consumers go on, and which do not.
     #[must_use]
     pub fn health(&self) -> Health {
-        self.every_consumer().health()
+        let mut health = self.every_consumer().health();
+        self.every_timer().add_to(&mut health);
+        health
     }
 }
 

@@ -15,6 +15,8 @@ pub enum ConsumerKind {
     Publisher,
     /// A reactor.
     Reactor,
+    /// Whatever fires [timers](crate::timer): seen in an [`Ailment`] only.
+    Timers,
 }
 
 impl fmt::Display for ConsumerKind {
@@ -23,6 +25,7 @@ impl fmt::Display for ConsumerKind {
             Self::Projection => "projection",
             Self::Publisher => "publisher",
             Self::Reactor => "reactor",
+            Self::Timers => "timers",
         })
     }
 }
@@ -106,7 +109,7 @@ pub struct LastError {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Health {
-    /// Those that stopped because of an error, with what failed.
+    /// Those that stopped because of an error, with what failed; and commands of timers that nothing in the program takes.
     pub failed: Vec<Ailment>,
     /// Those that are trying again.
     pub retrying: Vec<Ailment>,

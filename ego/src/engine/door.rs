@@ -4,8 +4,8 @@ use super::Inner;
 use super::gate::{Gate, Inside};
 use crate::model::Services;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// Where commands come in. There are several, so that threads do not wait for each other's cache lines: all that every command
@@ -21,6 +21,10 @@ pub(super) struct Door {
 #[derive(Clone)]
 pub(super) struct Doors(Arc<[Arc<Door>]>);
 
+/// The doors of an engine that may be gone.
+#[derive(Clone)]
+pub(super) struct WeakDoors(Weak<[Arc<Door>]>);
+
 /// Somebody inside.
 pub(super) struct Pass(Arc<Door>);
 
@@ -33,6 +37,10 @@ impl Doors {
             Arc::new(Door { inside: Inside::default(), services, inner: Arc::clone(inner) })
         });
         Self(doors.collect())
+    }
+
+    pub(super) fn downgrade(&self) -> WeakDoors {
+        WeakDoors(Arc::downgrade(&self.0))
     }
 
     /// The door of this thread.
@@ -54,6 +62,12 @@ impl Doors {
             0 => Ok(()),
             left => Err(left),
         }
+    }
+}
+
+impl WeakDoors {
+    pub(super) fn upgrade(&self) -> Option<Doors> {
+        self.0.upgrade().map(Doors)
     }
 }
 

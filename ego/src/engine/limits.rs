@@ -31,6 +31,8 @@ pub struct Limits {
     pub timeout: Duration,
     /// How many commands that nobody waits for may be under way. Default 10,000.
     pub forgotten: usize,
+    /// How many aggregates are sent commands of timers that are due at the same time. Default 64, at least 1.
+    pub timers: usize,
 }
 
 impl Default for Limits {
@@ -47,6 +49,7 @@ impl Default for Limits {
             conflict_retries: 16,
             timeout: Duration::from_secs(30),
             forgotten: 10_000,
+            timers: 64,
         }
     }
 }
@@ -60,6 +63,7 @@ impl Limits {
             &mut self.recoveries,
             &mut self.page,
             &mut self.batch,
+            &mut self.timers,
             &mut self.snapshot_bytes,
         ] {
             *least_one = (*least_one).max(1);

@@ -136,7 +136,7 @@ impl Linked {
         };
         stored
             .iter()
-            .filter(|found| !retired.contains(&*found.kind) && !reads(found))
+            .filter(|found| !retired.contains(&*found.kind) && *found.kind != *crate::maintenance::audit::KIND && !reads(found))
             .map(|found| StartProblem::UnreadableEvent { stored: found.clone() })
             .collect()
     }
@@ -400,6 +400,12 @@ pub enum StartProblem {
         aggregate: Party,
         /// Its kind.
         kind: &'static str,
+    },
+    /// The store is being filled by a copy or an import that was interrupted.
+    #[error("the store is unfinished: begin its {operation} again, or take another store")]
+    Unfinished {
+        /// What was interrupted.
+        operation: String,
     },
     /// The store holds events that nothing in the program can read.
     #[error(

@@ -41,6 +41,7 @@ mod turns;
 
 pub(crate) use error::panic_message;
 pub use error::{CommandError, RecoveryError, UnknownTarget};
+pub(crate) use fire::{Unaltered, WeakEngine};
 pub use forget::{Failure, Failures, ForgetError};
 pub(crate) use inline::{AnyInline, Inline, InlineView};
 pub use limits::Limits;
@@ -62,6 +63,7 @@ use crate::message::StreamId;
 use crate::model::Aggregate;
 use crate::projection::{AnyProjection, Projected, Sources};
 use crate::store::AnyStore;
+use crate::timer::Timers;
 use door::Doors;
 use futures_util::future::BoxFuture;
 use linked::Kind;
@@ -101,6 +103,7 @@ struct Inner {
     projections: HashMap<TypeId, Arc<dyn AnyProjection>>,
     /// The first is the outermost.
     layers: Box<[Arc<dyn CommandLayer>]>,
+    timers: Timers,
 }
 
 impl fmt::Debug for Engine {
@@ -169,12 +172,26 @@ impl Engine {
         streams
     }
 
+    /// Sends the aggregate of an erased stream away: as soon as what is under way has heard that it is erased.
+    pub(crate) async fn forget_state(&self, stream: &StreamId) {
+        const AGAIN: std::time::Duration = std::time::Duration::from_millis(5);
+        let kind = self.inner.kinds.get(stream.kind());
+        let Some(place) = kind.and_then(|kind| self.inner.places.get(&kind.aggregate.aggregate.id())) else { return };
+        while !place.forget(stream.id()) && !self.inner.shared.gate.is_closed() {
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.inner.shared
     }
 
     pub(crate) fn every_consumer(&self) -> &Consumers {
         &self.inner.consumers
+    }
+
+    pub(crate) fn every_timer(&self) -> &Timers {
+        &self.inner.timers
     }
 
     pub(crate) fn every_projection(&self) -> impl Iterator<Item = &Arc<dyn AnyProjection>> {

@@ -53,7 +53,7 @@ impl Linked {
             if shapes.into_iter().any(|shape| !knows_whose(shape, false, DEPTH)) {
                 problems.push(StartProblem::NoSubject { of: aggregate.party() });
             }
-            if aggregate.snapshots && (aggregate.in_state)().is_none() && personal.is_in_events(aggregate.kind) {
+            if aggregate.snapshot.is_some() && (aggregate.in_state)().is_none() && personal.is_in_events(aggregate.kind) {
                 problems.push(StartProblem::UndeclaredState { aggregate: aggregate.party(), kind: aggregate.kind });
             }
         }

@@ -2,6 +2,7 @@
 
 use super::cell::Cell;
 use super::error::panic_message;
+use super::fire::Alteration;
 use super::shared::Shared;
 use crate::message::{InvalidText, Name, StreamId};
 use crate::model::Aggregate;
@@ -18,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The active aggregates of one kind, in shards with a small lock each.
 pub(super) struct Place<A: Aggregate> {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     shards: Box<[Mutex<Shard<A>>]>,
     hasher: DefaultHashBuilder,
     /// How many there are in all shards; the bound is one for all, as no hash spreads them evenly.
@@ -111,6 +112,8 @@ pub(super) trait AnyPlace: Any + Send + Sync {
 
     /// Makes those of the wanted streams that are in memory be loaded anew; to be awaited.
     fn reload(&self, wanted: &dyn Fn(&StreamId) -> bool) -> Vec<BoxFuture<'static, ()>>;
+    /// Sends away the aggregate with this id, if nothing is under way. Whether it is gone.
+    fn forget(&self, id: &str) -> bool;
 
     /// How many aggregates are active.
     fn active(&self) -> usize;
@@ -120,6 +123,9 @@ pub(super) trait AnyPlace: Any + Send + Sync {
 
     /// Which aggregates are active, in no order.
     fn streams(&self) -> Vec<StreamId>;
+
+    /// Changes rows when it is the aggregate's turn.
+    fn alter<'p>(&'p self, id: &'p str, alteration: Box<Alteration>) -> BoxFuture<'p, Result<(), InvalidText>>;
 }
 
 impl<A: Aggregate> AnyPlace for Place<A> {
@@ -149,6 +155,21 @@ impl<A: Aggregate> AnyPlace for Place<A> {
         cells.map(|cell| cell.reload().boxed()).collect()
     }
 
+    fn forget(&self, id: &str) -> bool {
+        // Before the lock, so that it is dropped behind it.
+        let mut leaving = Leaving(Vec::new());
+        let mut shard = self.shard(id).lock();
+        match shard.peek(id) {
+            None => true,
+            Some(cell) if cell.try_retire(None) => {
+                leaving.0.extend(shard.pop(id));
+                self.count.fetch_sub(1, Ordering::Relaxed);
+                true
+            }
+            Some(_) => false,
+        }
+    }
+
     fn active(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().len()).sum()
     }
@@ -161,5 +182,9 @@ impl<A: Aggregate> AnyPlace for Place<A> {
     fn streams(&self) -> Vec<StreamId> {
         let in_shard = |shard: &Mutex<Shard<A>>| shard.lock().iter().map(|(_, cell)| cell.stream.clone()).collect::<Vec<_>>();
         self.shards.iter().flat_map(in_shard).collect()
+    }
+
+    fn alter<'p>(&'p self, id: &'p str, alteration: Box<Alteration>) -> BoxFuture<'p, Result<(), InvalidText>> {
+        Box::pin(alteration.queue(self, id))
     }
 }

@@ -4,7 +4,7 @@ use super::place::{AnyPlace, Place};
 use super::send::{AnyRejection, Sending, by_name};
 use super::shared::Shared;
 use super::{Engine, Party};
-use crate::codec::{AnyCodec, Decode, Json};
+use crate::codec::{AnyCodec, CodecError, Decode, Json};
 use crate::model::{Aggregate, Command, DecodeError, Event, EventSchema, Handles, Shape, Stored};
 use std::any::{TypeId, type_name};
 use std::fmt;
@@ -79,8 +79,10 @@ pub struct AggregateDescriptor {
     pub(super) in_events: &'static [Said],
     /// What is personal in the state.
     pub(super) in_state: Said,
-    /// Whether snapshots of its state are stored.
-    pub(super) snapshots: bool,
+    /// Of the state.
+    pub(crate) version: u32,
+    /// How its snapshots are read, if it has any.
+    pub(crate) snapshot: Option<Decode>,
 }
 
 /// What a type says of what is personal in it, if it says anything.
@@ -106,7 +108,8 @@ impl AggregateDescriptor {
             to_json: to_json::<A::Event>,
             in_events: A::Event::PERSONAL,
             in_state: || None,
-            snapshots: A::SNAPSHOTS.is_some(),
+            version: A::VERSION,
+            snapshot: if A::SNAPSHOTS.is_some() { Some(read_snapshot::<A>) } else { None },
         }
     }
 
@@ -120,6 +123,11 @@ impl AggregateDescriptor {
     pub(super) fn party(&self) -> Party {
         Party { name: self.aggregate.name(), location: self.location }
     }
+}
+
+/// Reads a snapshot and drops it.
+fn read_snapshot<A: Aggregate>(codec: &AnyCodec) -> Result<(), CodecError> {
+    A::SNAPSHOTS.map_or(Ok(()), |snapshots| snapshots.decode(codec, b"").map(drop))
 }
 
 /// A stored event in its newest shape, as JSON.

@@ -28,7 +28,7 @@ pub(crate) struct Shared {
     pub(crate) services: Arc<Services>,
     pub(crate) codecs: Codecs,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(super) ids: Arc<dyn IdSource>,
+    pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) runtime: Handle,
     pub(super) recoveries: Semaphore,
     pub(super) gate: Gate,

@@ -24,7 +24,8 @@ use crate::publish::{Publisher, PublisherOptions, Publishing};
 use crate::reactor::{Reacting, ReactorOptions, ReactorSources};
 use crate::store::{AnyStore, MemoryStore, Store, StoreError};
 use crate::tenant::TenantStore;
-use crate::timer::Alarm;
+
+use crate::timer::{Alarm, Timers};
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -244,6 +245,8 @@ impl EngineBuilder {
         let stored = store.event_types().await.map_err(StartError::Store)?;
         let linked = Linked::collect();
         let mut problems = linked.problems(&self.services);
+        let unfinished = crate::maintenance::unfinished(&store).await.map_err(StartError::Store)?;
+        problems.extend(unfinished.map(|operation| StartProblem::Unfinished { operation }));
         problems.extend(linked.missing(&self.required));
         problems.extend(self.unkept.iter().map(|aggregate| StartProblem::NoSnapshots { aggregate }));
         problems.extend(linked.too_long(store.capabilities().reserved));
@@ -312,10 +315,13 @@ impl EngineBuilder {
             consumers: Consumers::begin(&shared, consumers),
             projections,
             layers: self.layers.into(),
+            timers: Timers::default(),
             shared,
         });
         inner.passivate_in_the_background();
-        Ok(Engine { doors: Doors::of(&inner), inner })
+        let engine = Engine { doors: Doors::of(&inner), inner };
+        engine.every_timer().begin(&engine);
+        Ok(engine)
     }
 }
 

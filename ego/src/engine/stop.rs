@@ -39,10 +39,12 @@ impl Engine {
         let shared = &self.inner.shared;
         let began = Instant::now();
         shared.gate.close();
+        self.inner.timers.end();
         let emptied = self.doors.empty(&shared.gate, within).await;
         shared.gate.hurry();
         shared.snapshots.end(within.saturating_sub(began.elapsed())).await;
         self.inner.consumers.end(within.saturating_sub(began.elapsed())).await;
+        self.inner.timers.ended(within.saturating_sub(began.elapsed())).await;
         shared.store.close().await?;
         emptied.map_err(|unfinished| StopError::Unfinished { unfinished, within })
     }

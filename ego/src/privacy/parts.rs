@@ -5,6 +5,7 @@ use super::keychain::Hand;
 use super::rows::TableOf;
 use super::vault::{Vault, at, may_tell_of_somebody};
 use crate::engine::SnapshotInside;
+use crate::message::StreamId;
 use crate::model::Shape;
 use crate::projection::DeadRow;
 use crate::store::{PrivacyError, RowChange, StoreError};
@@ -66,7 +67,8 @@ impl Vault {
             }
             TableOf::Snapshots => {
                 let place = ["kept", &*row.table, &*key];
-                *value = self.seal_snapshot(hand, &place, kind_of_kept(&row.key), value).await?;
+                let Some(stream) = stream_of_kept(&row.key) else { return Ok(()) };
+                *value = self.seal_snapshot(hand, &place, &stream, value).await?;
             }
             TableOf::DeadLetters => {
                 let Some(mut letter) = DeadRow::read(value) else { return Ok(()) };
@@ -113,7 +115,8 @@ impl Vault {
             }
             TableOf::Snapshots => {
                 let place = ["kept", table, &key_text];
-                self.open_snapshot(hand, &place, &value).await.map_err(at(&place))
+                let Some(stream) = stream_of_kept(key) else { return Ok(value) };
+                self.open_snapshot(hand, &place, &stream, &value).await.map_err(at(&place))
             }
             TableOf::DeadLetters => {
                 let Some(mut letter) = DeadRow::read(&value) else { return Ok(value) };
@@ -187,14 +190,15 @@ impl Vault {
         &self,
         hand: &mut Hand,
         place: Place<'_>,
-        kind: &str,
+        stream: &StreamId,
         payload: &Bytes,
     ) -> Result<Bytes, PrivacyError> {
+        let kind = stream.kind();
         if !self.personal.is_in(kind) && !self.personal.has_views() {
             return Ok(payload.clone());
         }
         let unread = || PrivacyError::NotFound { field: "/…".into() };
-        let mut inside = SnapshotInside::read(payload).ok_or_else(unread)?;
+        let mut inside = SnapshotInside::read(stream, payload).ok_or_else(unread)?;
         if let Some(shape) = self.personal.in_state(kind) {
             let (sealed, _) = self.seal(hand, place, Some(shape), OfForgotten::Redact, inside.state()).await?;
             *inside.state() = sealed;
@@ -204,34 +208,40 @@ impl Vault {
                 *view = self.seal_view(hand, &[place, &[projection]].concat(), shape, view).await?;
             }
         }
-        inside.write().ok_or_else(unread)
+        inside.write(stream).ok_or_else(unread)
     }
 
-    pub(super) async fn open_snapshot(&self, hand: &mut Hand, place: Place<'_>, payload: &Bytes) -> Result<Bytes, PrivacyError> {
-        let inside = json::may_hold_sealed(payload).then(|| SnapshotInside::read(payload)).flatten();
+    pub(super) async fn open_snapshot(
+        &self,
+        hand: &mut Hand,
+        place: Place<'_>,
+        stream: &StreamId,
+        payload: &Bytes,
+    ) -> Result<Bytes, PrivacyError> {
+        let inside = json::may_hold_sealed(payload).then(|| SnapshotInside::read(stream, payload)).flatten();
         let Some(mut inside) = inside else { return Ok(payload.clone()) };
         let (opened, _) = self.open(hand, place, inside.state()).await?;
         *inside.state() = opened;
         for (projection, view) in inside.views() {
             *view = self.open_view(hand, &[place, &[projection]].concat(), view).await?;
         }
-        inside.write().ok_or(PrivacyError::Tampered)
+        inside.write(stream).ok_or(PrivacyError::Tampered)
     }
 }
 
 /// The state and the views in a snapshot, as JSON.
-pub(super) fn parts_of_snapshot(payload: &Bytes) -> Vec<Bytes> {
-    let Some(mut inside) = SnapshotInside::read(payload) else { return Vec::new() };
+pub(super) fn parts_of_snapshot(stream: &StreamId, payload: &Bytes) -> Vec<Bytes> {
+    let Some(mut inside) = SnapshotInside::read(stream, payload) else { return Vec::new() };
     let state = inside.state().clone();
     std::iter::once(state).chain(inside.views().map(|(_, view)| split_view(view).1)).collect()
 }
 
 /// The parts of a row in which something may be sealed, as JSON.
-pub(super) fn parts_of_row(table: &str, value: &Bytes) -> Vec<Bytes> {
+pub(super) fn parts_of_row(table: &str, key: &[u8], value: &Bytes) -> Vec<Bytes> {
     let content = |value: serde_json::Value| vec![Bytes::from(value.to_string())];
     match TableOf::of(table) {
         TableOf::Views { .. } => vec![split_view(value).1],
-        TableOf::Snapshots => parts_of_snapshot(value),
+        TableOf::Snapshots => stream_of_kept(key).map(|stream| parts_of_snapshot(&stream, value)).unwrap_or_default(),
         TableOf::DeadLetters => DeadRow::read(value)
             .and_then(|mut letter| letter.content().map(|content| Bytes::from(std::mem::take(content))))
             .into_iter()
@@ -252,9 +262,10 @@ fn split_view(value: &Bytes) -> (Bytes, Bytes) {
     (value.slice(..codec), value.slice(codec..))
 }
 
-/// The kind in the key of a kept snapshot.
-fn kind_of_kept(key: &[u8]) -> &str {
-    key.split(|byte| *byte == 0).next().and_then(|kind| str::from_utf8(kind).ok()).unwrap_or_default()
+/// The stream in the key of a kept snapshot.
+fn stream_of_kept(key: &[u8]) -> Option<StreamId> {
+    let mut parts = key.splitn(3, |byte| *byte == 0).map(str::from_utf8);
+    StreamId::new(parts.next()?.ok()?, parts.next()?.ok()?).ok()
 }
 
 fn written(record: &impl Serialize) -> Bytes {

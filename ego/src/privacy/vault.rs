@@ -168,7 +168,7 @@ impl Vault {
         let mut add = |payload: &[u8]| subjects.extend(subjects_of(payload));
         let failed = |error: StoreError| PrivacyError::keys("looking for whom a reply may speak of", error);
         if let Some(snapshot) = self.inner.load_snapshot(stream).await.map_err(failed)? {
-            parts_of_snapshot(&snapshot.payload).iter().for_each(|part| add(part));
+            parts_of_snapshot(stream, &snapshot.payload).iter().for_each(|part| add(part));
         }
         let mut from = None;
         loop {
@@ -295,7 +295,7 @@ impl Store for Vault {
 
     async fn save_snapshot(&self, stream: &StreamId, mut snapshot: Snapshot) -> Result<(), StoreError> {
         let place = ["snapshot", stream.kind(), stream.id()];
-        let sealed = self.seal_snapshot(&mut Hand::new(), &place, stream.kind(), &snapshot.payload).await;
+        let sealed = self.seal_snapshot(&mut Hand::new(), &place, stream, &snapshot.payload).await;
         snapshot.payload = sealed.map_err(at(&place))?;
         self.inner.save_snapshot(stream, snapshot).await
     }
@@ -303,7 +303,7 @@ impl Store for Vault {
     async fn load_snapshot(&self, stream: &StreamId) -> Result<Option<Snapshot>, StoreError> {
         let Some(mut snapshot) = self.inner.load_snapshot(stream).await? else { return Ok(None) };
         let place = ["snapshot", stream.kind(), stream.id()];
-        snapshot.payload = self.open_snapshot(&mut Hand::new(), &place, &snapshot.payload).await.map_err(at(&place))?;
+        snapshot.payload = self.open_snapshot(&mut Hand::new(), &place, stream, &snapshot.payload).await.map_err(at(&place))?;
         Ok(Some(snapshot))
     }
 

@@ -96,6 +96,24 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Page<StreamHead, StreamId>, StoreError>;
 
+    /// Streams that were erased, in the order of [`StreamId`], behind `after` (exclusive): what a copy closes, too.
+    ///
+    /// # Errors
+    /// As [`list_commands`](Store::list_commands).
+    async fn list_erased(&self, _after: Option<&StreamId>, _limit: usize) -> Result<Page<StreamHead, StreamId>, StoreError> {
+        Err(StoreError::unlisted("erased streams"))
+    }
+
+    /// What was recorded for each command of a stream, in the order of recording, from the one with this ordinal on, counted from 0: also
+    /// for those whose events were deleted, and those that recorded nothing. [`Page::next`] is the `from` of the next page. Of an erased
+    /// stream nothing is left.
+    ///
+    /// # Errors
+    /// [`StoreError::Other`] from a store around another that does not hand it on: that store cannot be copied.
+    async fn list_commands(&self, _stream: &StreamId, _from: u64, _limit: usize) -> Result<Page<Committed, u64>, StoreError> {
+        Err(StoreError::unlisted("commands"))
+    }
+
     /// Every kind, event name and version that was ever recorded, in order: what a program must be able to read.
     async fn event_types(&self) -> Result<Vec<EventType>, StoreError>;
 
@@ -163,6 +181,14 @@ pub trait Store: Send + Sync + 'static {
         end: Option<&[u8]>,
         limit: usize,
     ) -> Result<Page<Row, Bytes>, StoreError>;
+
+    /// The tables that have rows, in the order of their names.
+    ///
+    /// # Errors
+    /// As [`list_commands`](Store::list_commands).
+    async fn list_tables(&self) -> Result<Vec<Name>, StoreError> {
+        Err(StoreError::unlisted("tables"))
+    }
 
     /// Deletes the events of a stream up to `revision` (inclusive). Revisions and positions are not given again; the head stands.
     /// The command ids of deleted commits stay known. Deleting again what is gone is no error, nor is a stream that keeps a state:

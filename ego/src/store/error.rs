@@ -116,6 +116,14 @@ impl StoreError {
         Self::Sealed { place: place.into(), source }
     }
 
+    /// A store around another hands on what it knows of; this it does not.
+    pub(crate) fn unlisted(what: &str) -> Self {
+        #[derive(Debug, thiserror::Error)]
+        #[error("this store does not list them")]
+        struct Unlisted;
+        Self::other(format!("listing {what}"), Unlisted)
+    }
+
     /// Damage found at `place`.
     pub fn damaged(place: impl Into<Arc<str>>, reason: impl Into<Arc<str>>) -> Self {
         Self::Damaged { place: place.into(), reason: reason.into() }

@@ -242,6 +242,15 @@ macro_rules! __each_store_rule {
                     a_late_snapshot_brings_nothing_back
                     the_types_of_erased_events_stay_listed
                 }
+                copying {
+                    commands_are_listed_in_the_order_of_recording
+                    many_commands_are_listed
+                    commands_of_a_state_are_listed
+                    commands_of_deleted_events_are_listed
+                    commands_of_an_erased_stream_are_gone
+                    erased_streams_are_listed_in_order
+                    tables_with_rows_are_listed
+                }
                 closing {
                     a_closed_store_takes_no_commits
                     a_closed_store_shows_nothing
@@ -281,6 +290,7 @@ macro_rules! __each_store_rule {
                     what_was_refused_does_not_come_back
                     a_dropped_store_keeps_what_it_acknowledged
                     closing_finishes_what_was_taken
+                    what_was_listed_is_listed_again
                 }
             }
         }

@@ -23,7 +23,7 @@ impl Contested {
 #[async_trait]
 impl Store for Contested {
     delegate_store!(store: capabilities, is_new_command, find_command, stream_head, read_stream, read_log, head, wait_for_head,
-        list_streams, event_types, save_snapshot, load_snapshot, delete_snapshot, load_state, read_states, save_checkpoint, load_checkpoint,
+        list_streams, list_erased, list_commands, list_tables, event_types, save_snapshot, load_snapshot, delete_snapshot, load_state, read_states, save_checkpoint, load_checkpoint,
         list_checkpoints, delete_checkpoint, step, load_rows, list_rows, delete_up_to, erase, close);
 
     async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {

@@ -11,3 +11,8 @@ fn lives_through_twenty_five_kills(scenario: &str) {
 fn ledger() {
     lives_through_twenty_five_kills("ledger");
 }
+
+#[test]
+fn shelves() {
+    lives_through_twenty_five_kills("shelves");
+}
