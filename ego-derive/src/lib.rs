@@ -82,6 +82,30 @@ pub fn reactor(options: TokenStream, item: TokenStream) -> TokenStream {
     reader::attribute(What::Reactor, options.into(), item.into()).into()
 }
 
+/// See `ego::saga`.
+#[proc_macro_attribute]
+pub fn saga(options: TokenStream, item: TokenStream) -> TokenStream {
+    reader::attribute(What::Saga, options.into(), item.into()).into()
+}
+
+/// See `ego::start`.
+#[proc_macro_attribute]
+pub fn start(_: TokenStream, item: TokenStream) -> TokenStream {
+    outside::refuse(symbol::START, SAGA, item.into()).into()
+}
+
+/// See `ego::rejected`.
+#[proc_macro_attribute]
+pub fn rejected(_: TokenStream, item: TokenStream) -> TokenStream {
+    outside::refuse(symbol::REJECTED, SAGA, item.into()).into()
+}
+
+/// See `ego::timeout`.
+#[proc_macro_attribute]
+pub fn timeout(_: TokenStream, item: TokenStream) -> TokenStream {
+    outside::refuse(symbol::TIMEOUT, SAGA, item.into()).into()
+}
+
 /// See `ego::on`.
 #[proc_macro_attribute]
 pub fn on(_: TokenStream, item: TokenStream) -> TokenStream {
@@ -96,5 +120,6 @@ pub fn index(_: TokenStream, item: TokenStream) -> TokenStream {
 
 // The blocks that read the marks.
 const HANDLERS: &str = "an `#[ego::handlers]` impl block";
-const READERS: &str = "an `#[ego::projection]` or `#[ego::reactor]` impl block";
+const READERS: &str = "an `#[ego::projection]`, `#[ego::reactor]` or `#[ego::saga]` impl block";
+const SAGA: &str = "an `#[ego::saga]` impl block";
 const PROJECTION: &str = "an `#[ego::projection]` impl block";

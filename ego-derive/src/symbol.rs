@@ -20,6 +20,9 @@ pub(crate) const PERSONAL: &str = "personal";
 pub(crate) const REDACTED: &str = "redacted";
 pub(crate) const REGISTER: &str = "register";
 pub(crate) const SUBJECT: &str = "subject";
+pub(crate) const REJECTED: &str = "rejected";
+pub(crate) const START: &str = "start";
+pub(crate) const TIMEOUT: &str = "timeout";
 pub(crate) const UPCAST: &str = "upcast";
 pub(crate) const VERSION: &str = "version";
 
@@ -33,3 +36,4 @@ pub(crate) const PERSONAL_FIELD_OPTIONS: &[&str] = &[REDACTED];
 pub(crate) const PERSONAL_OPTIONS: &[&str] = &[SUBJECT, NONE];
 pub(crate) const PROJECTION_OPTIONS: &[&str] = &[NAME, VERSION, MODE, CRATE];
 pub(crate) const REACTOR_OPTIONS: &[&str] = &[NAME, AUDIENCE, CRATE];
+pub(crate) const SAGA_OPTIONS: &[&str] = &[NAME, VERSION, UPCAST, CRATE];

@@ -7,11 +7,12 @@ pub use crate::model::Storable;
 pub use crate::model::{Field, Personal, Shape};
 pub use crate::projection::{ProjectionDescriptor, Source, Sources};
 pub use crate::reactor::{ReactorDescriptor, ReactorSource, ReactorSources};
+pub use crate::saga::{Instance, SagaDescriptor, SagaSource, SagaSources, SagaView};
 pub use bytes::Bytes;
 pub use inventory;
 
 use crate::model::{
-    AppliedAs, Command, Context, DecodeError, Delivery, Durable, EventSchema, Handles, Saved, Stored, Upcast, UpcastTo,
+    AppliedAs, Command, Context, DecodeError, Delivery, Durable, EventSchema, Handles, Saved, Services, Stored, Upcast, UpcastTo,
 };
 use serde::de::DeserializeOwned;
 
@@ -149,6 +150,18 @@ pub fn service<S: ?Sized + Send + Sync + 'static>(context: &Context) -> &S {
 #[must_use]
 pub fn service_for<S: ?Sized + Send + Sync + 'static>(delivery: &Delivery) -> &S {
     match delivery.service() {
+        Ok(service) => service,
+        Err(missing) => panic!("{missing}"),
+    }
+}
+
+/// The service of this type, for a method of a saga. The engine has checked at its start that every method finds its services.
+///
+/// # Panics
+/// When it was not given.
+#[must_use]
+pub fn service_of<S: ?Sized + Send + Sync + 'static>(services: &Services) -> &S {
+    match services.get() {
         Ok(service) => service,
         Err(missing) => panic!("{missing}"),
     }

@@ -1,8 +1,10 @@
 //! The macros, with what they accept. `ego-derive` writes the code; here are the words and the examples that run.
 
 mod readers;
+mod sagas;
 
 pub use readers::{index, on, projection, reactor};
+pub use sagas::{rejected, saga, start, timeout};
 
 use crate::engine::CommandDescriptor;
 use crate::model::Aggregate;

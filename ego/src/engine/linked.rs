@@ -263,6 +263,32 @@ pub enum StartProblem {
         /// The other.
         second: Party,
     },
+    /// Two sagas have one name.
+    #[error("two sagas are named {name:?}: {first} and {second}")]
+    DuplicateSaga {
+        /// The name.
+        name: &'static str,
+        /// One of them.
+        first: Party,
+        /// The other.
+        second: Party,
+    },
+    /// A saga that cannot be run.
+    #[error("the saga {saga}: {reason}")]
+    InvalidSaga {
+        /// The saga.
+        saga: Party,
+        /// Why not.
+        reason: String,
+    },
+    /// Options were given for a saga that is not linked in.
+    #[error(
+        "options were given for `{saga}`, which is no saga of this program: add `#[ego::saga(name = \"…\")]`, or link its crate"
+    )]
+    UnknownSaga {
+        /// The type's path.
+        saga: &'static str,
+    },
     /// Two projections have one name.
     #[error("two projections are named {name:?}: {first} and {second}")]
     DuplicateProjection {
@@ -281,7 +307,7 @@ pub enum StartProblem {
         /// Why not.
         reason: String,
     },
-    /// A projection or a reactor follows an aggregate that is not registered.
+    /// A projection, a reactor or a saga follows an aggregate that is not registered.
     #[error(
         "{reader} follows `{aggregate}`, which is not registered: link its crate (`use the_crate as _;`), or write `ego::register!(…)`"
     )]

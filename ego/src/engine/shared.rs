@@ -1,6 +1,8 @@
 //! What all aggregates of an engine share.
 
+use super::Engine;
 use super::committer::Committer;
+use super::fire::WeakEngine;
 use super::gate::Gate;
 use super::inline::{Inlines, Views};
 use super::limits::Limits;
@@ -39,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) alarm: Alarm,
     /// Set before anything is sent.
     pub(super) inlines: OnceLock<Inlines>,
+    /// Set before any consumer begins.
+    pub(super) weak: OnceLock<WeakEngine>,
     pub(crate) started: Instant,
     /// Where the log ended then.
     pub(crate) head_at_start: Option<Position>,
@@ -55,6 +59,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// The engine, for those who work for it and must not keep it running; `None` once nobody has it any more.
+    pub(crate) fn engine(&self) -> Option<Engine> {
+        self.weak.get()?.upgrade()
+    }
+
     /// The inline views of an aggregate that nothing has happened to.
     pub(super) fn inline_views<A: Aggregate>(&self) -> Option<Box<Views<A>>> {
         self.inlines.get()?.views()

@@ -16,3 +16,8 @@ fn ledger() {
 fn shelves() {
     lives_through_twenty_five_kills("shelves");
 }
+
+#[test]
+fn sagas() {
+    lives_through_twenty_five_kills("sagas");
+}
