@@ -392,12 +392,6 @@ pub enum StartProblem {
         /// What was given.
         given: String,
     },
-    /// The store is being filled by a copy or an import that was interrupted.
-    #[error("the store is unfinished: begin its {operation} again, or take another store")]
-    Unfinished {
-        /// What was interrupted.
-        operation: String,
-    },
     /// Something is personal, and no keys of subjects were given.
     #[error("the program has personal fields: give it the keys of their subjects with `.subject_keys(…)` on the engine builder")]
     NoSubjectKeys,
@@ -432,6 +426,12 @@ pub enum StartProblem {
         aggregate: Party,
         /// Its kind.
         kind: &'static str,
+    },
+    /// The store is being filled by a copy or an import that was interrupted.
+    #[error("the store is unfinished: begin its {operation} again, or take another store")]
+    Unfinished {
+        /// What was interrupted.
+        operation: String,
     },
     /// The store holds events that nothing in the program can read.
     #[error(

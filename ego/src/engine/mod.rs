@@ -53,7 +53,7 @@ pub use registry::{AggregateDescriptor, CommandDescriptor, HandlersDescriptor, L
 pub use retention::{DeleteError, Deletion, HeldBack, Retention, SnapshotError};
 pub use send::{AnyRejection, Dispatch, IntoRevision, Receipt, Sending};
 pub(crate) use shared::{Codecs, Shared};
-pub(crate) use snapshot::{Inside as SnapshotInside, KEPT, stream_of_kept};
+pub(crate) use snapshot::{Inside as SnapshotInside, KEPT};
 pub use start::{EngineBuilder, StartError};
 pub use stop::StopError;
 

@@ -110,11 +110,10 @@ pub(super) trait AnyPlace: Any + Send + Sync {
     /// Sends away what has had no command since `unused_since`.
     fn sweep(&self, unused_since: u64);
 
-    /// Sends away the aggregate with this id, if nothing is under way. Whether it is gone.
-    fn forget(&self, id: &str) -> bool;
-
     /// Makes those of the wanted streams that are in memory be loaded anew; to be awaited.
     fn reload(&self, wanted: &dyn Fn(&StreamId) -> bool) -> Vec<BoxFuture<'static, ()>>;
+    /// Sends away the aggregate with this id, if nothing is under way. Whether it is gone.
+    fn forget(&self, id: &str) -> bool;
 
     /// How many aggregates are active.
     fn active(&self) -> usize;
@@ -148,6 +147,14 @@ impl<A: Aggregate> AnyPlace for Place<A> {
         }
     }
 
+    fn reload(&self, wanted: &dyn Fn(&StreamId) -> bool) -> Vec<BoxFuture<'static, ()>> {
+        let cells = self.shards.iter().flat_map(|shard| {
+            let shard = shard.lock();
+            shard.iter().filter(|(_, cell)| wanted(&cell.stream)).map(|(_, cell)| Arc::clone(cell)).collect::<Vec<_>>()
+        });
+        cells.map(|cell| cell.reload().boxed()).collect()
+    }
+
     fn forget(&self, id: &str) -> bool {
         // Before the lock, so that it is dropped behind it.
         let mut leaving = Leaving(Vec::new());
@@ -161,14 +168,6 @@ impl<A: Aggregate> AnyPlace for Place<A> {
             }
             Some(_) => false,
         }
-    }
-
-    fn reload(&self, wanted: &dyn Fn(&StreamId) -> bool) -> Vec<BoxFuture<'static, ()>> {
-        let cells = self.shards.iter().flat_map(|shard| {
-            let shard = shard.lock();
-            shard.iter().filter(|(_, cell)| wanted(&cell.stream)).map(|(_, cell)| Arc::clone(cell)).collect::<Vec<_>>()
-        });
-        cells.map(|cell| cell.reload().boxed()).collect()
     }
 
     fn active(&self) -> usize {

@@ -75,14 +75,14 @@ pub struct AggregateDescriptor {
     pub(super) location: Location,
     pub(super) place: MakePlace,
     pub(crate) to_json: ToJson,
-    /// Of the state.
-    pub(crate) version: u32,
-    /// How its snapshots are read, if it has any.
-    pub(crate) snapshot: Option<Decode>,
     /// What is personal in each of the events, in their order.
     pub(super) in_events: &'static [Said],
     /// What is personal in the state.
     pub(super) in_state: Said,
+    /// Of the state.
+    pub(crate) version: u32,
+    /// How its snapshots are read, if it has any.
+    pub(crate) snapshot: Option<Decode>,
 }
 
 /// What a type says of what is personal in it, if it says anything.
@@ -106,10 +106,10 @@ impl AggregateDescriptor {
             location,
             place: |shared| Arc::new(Place::<A>::new(shared)),
             to_json: to_json::<A::Event>,
-            version: A::VERSION,
-            snapshot: if A::SNAPSHOTS.is_some() { Some(read_snapshot::<A>) } else { None },
             in_events: A::Event::PERSONAL,
             in_state: || None,
+            version: A::VERSION,
+            snapshot: if A::SNAPSHOTS.is_some() { Some(read_snapshot::<A>) } else { None },
         }
     }
 

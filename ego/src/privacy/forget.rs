@@ -125,7 +125,7 @@ impl Engine {
                     if store
                         .load_snapshot(&head.stream)
                         .await?
-                        .is_some_and(|snapshot| any_holds(&parts_of_snapshot(&snapshot.payload), subject))
+                        .is_some_and(|snapshot| any_holds(&parts_of_snapshot(&head.stream, &snapshot.payload), subject))
                     {
                         report.snapshots += 1;
                         report.add(&head.stream);
@@ -154,7 +154,7 @@ async fn rows_with(store: &AnyStore, table: &str, subject: &str) -> Result<u64, 
     let (mut found, mut start) = (0, bytes::Bytes::new());
     loop {
         let page = store.list_rows(table, &start, None, PAGE).await?;
-        let with = page.items.iter().filter(|row| any_holds(&parts_of_row(table, &row.value), subject));
+        let with = page.items.iter().filter(|row| any_holds(&parts_of_row(table, &row.key, &row.value), subject));
         found += with.count() as u64;
         match page.next {
             Some(next) => start = next,

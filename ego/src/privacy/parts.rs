@@ -4,7 +4,7 @@ use super::json::{self, OfForgotten, Place};
 use super::keychain::Hand;
 use super::rows::TableOf;
 use super::vault::{Vault, at, may_tell_of_somebody};
-use crate::engine::{SnapshotInside, stream_of_kept};
+use crate::engine::SnapshotInside;
 use crate::message::StreamId;
 use crate::model::Shape;
 use crate::projection::DeadRow;
@@ -67,7 +67,7 @@ impl Vault {
             }
             TableOf::Snapshots => {
                 let place = ["kept", &*row.table, &*key];
-                let stream = stream_of_kept(&row.key).ok_or_else(|| PrivacyError::NotFound { field: "/…".into() })?;
+                let Some(stream) = stream_of_kept(&row.key) else { return Ok(()) };
                 *value = self.seal_snapshot(hand, &place, &stream, value).await?;
             }
             TableOf::DeadLetters => {
@@ -230,18 +230,18 @@ impl Vault {
 }
 
 /// The state and the views in a snapshot, as JSON.
-pub(super) fn parts_of_snapshot(payload: &Bytes) -> Vec<Bytes> {
-    let Some(mut inside) = SnapshotInside::look(payload) else { return Vec::new() };
+pub(super) fn parts_of_snapshot(stream: &StreamId, payload: &Bytes) -> Vec<Bytes> {
+    let Some(mut inside) = SnapshotInside::read(stream, payload) else { return Vec::new() };
     let state = inside.state().clone();
     std::iter::once(state).chain(inside.views().map(|(_, view)| split_view(view).1)).collect()
 }
 
 /// The parts of a row in which something may be sealed, as JSON.
-pub(super) fn parts_of_row(table: &str, value: &Bytes) -> Vec<Bytes> {
+pub(super) fn parts_of_row(table: &str, key: &[u8], value: &Bytes) -> Vec<Bytes> {
     let content = |value: serde_json::Value| vec![Bytes::from(value.to_string())];
     match TableOf::of(table) {
         TableOf::Views { .. } => vec![split_view(value).1],
-        TableOf::Snapshots => parts_of_snapshot(value),
+        TableOf::Snapshots => stream_of_kept(key).map(|stream| parts_of_snapshot(&stream, value)).unwrap_or_default(),
         TableOf::DeadLetters => DeadRow::read(value)
             .and_then(|mut letter| letter.content().map(|content| Bytes::from(std::mem::take(content))))
             .into_iter()
@@ -260,6 +260,12 @@ pub(super) fn parts_of_row(table: &str, value: &Bytes) -> Vec<Bytes> {
 fn split_view(value: &Bytes) -> (Bytes, Bytes) {
     let codec = value.first().map_or(0, |len| usize::from(*len) + 1).min(value.len());
     (value.slice(..codec), value.slice(codec..))
+}
+
+/// The stream in the key of a kept snapshot.
+fn stream_of_kept(key: &[u8]) -> Option<StreamId> {
+    let mut parts = key.splitn(3, |byte| *byte == 0).map(str::from_utf8);
+    StreamId::new(parts.next()?.ok()?, parts.next()?.ok()?).ok()
 }
 
 fn written(record: &impl Serialize) -> Bytes {

@@ -168,7 +168,7 @@ impl Vault {
         let mut add = |payload: &[u8]| subjects.extend(subjects_of(payload));
         let failed = |error: StoreError| PrivacyError::keys("looking for whom a reply may speak of", error);
         if let Some(snapshot) = self.inner.load_snapshot(stream).await.map_err(failed)? {
-            parts_of_snapshot(&snapshot.payload).iter().for_each(|part| add(part));
+            parts_of_snapshot(stream, &snapshot.payload).iter().for_each(|part| add(part));
         }
         let mut from = None;
         loop {

@@ -111,17 +111,17 @@ impl StoreError {
         Self::Other { action: action.into(), source: Arc::new(source) }
     }
 
+    /// Something sealed at `place` that cannot be opened.
+    pub fn sealed(place: impl Into<Arc<str>>, source: PrivacyError) -> Self {
+        Self::Sealed { place: place.into(), source }
+    }
+
     /// A store around another hands on what it knows of; this it does not.
     pub(crate) fn unlisted(what: &str) -> Self {
         #[derive(Debug, thiserror::Error)]
         #[error("this store does not list them")]
         struct Unlisted;
         Self::other(format!("listing {what}"), Unlisted)
-    }
-
-    /// Something sealed at `place` that cannot be opened.
-    pub fn sealed(place: impl Into<Arc<str>>, source: PrivacyError) -> Self {
-        Self::Sealed { place: place.into(), source }
     }
 
     /// Damage found at `place`.

@@ -3,7 +3,7 @@
 
 use ego::Personal;
 use ego::consumer::Policy;
-use ego::model::Fold;
+use ego::model::{Appliers, Fold, Snapshots};
 use ego::prelude::*;
 use ego::privacy::{FileKeys, Key, KeyRing};
 use ego::projection::ProjectionOptions;
@@ -82,8 +82,7 @@ pub(crate) struct Remind {
     pub(crate) shouting: bool,
 }
 
-#[derive(Aggregate, Personal, Clone, Default, Debug, PartialEq, Serialize, Deserialize)]
-#[aggregate(name = "patient", event = PatientEvent, snapshot(every = 1000))]
+#[derive(Personal, Clone, Default, Debug, PartialEq, Serialize, Deserialize)]
 #[personal(subject = id)]
 pub(crate) struct Patient {
     pub(crate) id: Option<String>,
@@ -94,6 +93,18 @@ pub(crate) struct Patient {
     pub(crate) ward: u8,
     pub(crate) visitors: Vec<Visitor>,
 }
+
+impl Aggregate for Patient {
+    const KIND: &'static str = "patient";
+    const SNAPSHOTS: Option<Snapshots<Self>> = Some(Snapshots::by_hand());
+    type Event = PatientEvent;
+    fn apply(&mut self, event: &PatientEvent) {
+        Appliers::fold(self, event);
+    }
+}
+
+impl ego::Registers for Patient {}
+ego::register!(Patient);
 
 #[ego::handlers]
 impl Patient {

@@ -120,11 +120,6 @@ impl Inside {
         read(stream, payload).ok().map(Self)
     }
 
-    /// What it holds, be it damaged or not.
-    pub(crate) fn look(payload: &Bytes) -> Option<Self> {
-        fields(&mut payload.get(SEALED..).map(|rest| payload.slice_ref(rest))?).map(Self)
-    }
-
     pub(crate) fn state(&mut self) -> &mut Bytes {
         &mut self.0.state
     }

@@ -27,12 +27,6 @@ pub(in crate::engine) fn kept_key(stream: &StreamId, revision: Revision) -> Byte
     key.into()
 }
 
-/// The stream in the key of a kept snapshot.
-pub(crate) fn stream_of_kept(key: &[u8]) -> Option<StreamId> {
-    let mut parts = key.splitn(3, |byte| *byte == 0).map(str::from_utf8);
-    StreamId::new(parts.next()?.ok()?, parts.next()?.ok()?).ok()
-}
-
 /// All of a stream, the earliest first.
 pub(in crate::engine) async fn list_kept(store: &AnyStore, stream: &StreamId) -> Result<Vec<(Revision, Bytes)>, StoreError> {
     let begin = prefix(stream);
