@@ -16,5 +16,5 @@ pub use status::{Ailment, ConsumerKind, Health, LastError, State, Status};
 
 pub(crate) use control::{Control, Wanted};
 pub(crate) use follow::{Course, Follower, Handler, checkpoint_of, with_causes};
-pub(crate) use ground::{Consumer, Consumers, StoppedBy};
+pub(crate) use ground::{Consumer, Consumers, StoppedBy, status};
 pub(crate) use progress::enter;

@@ -258,9 +258,11 @@ impl EngineBuilder {
         let mut read = self.reads;
         read.push(AnyCodec::new(Json));
         let head_at_start = store.head().await.map_err(StartError::Store)?;
+        let meters = linked.meters();
         let shared = Arc::new(Shared {
             snapshots: Writer::new(store.clone(), runtime.clone(), limits.snapshot_bytes),
-            committer: Committer::new(store.clone(), runtime.clone(), limits.commit_bytes, limits.batch),
+            committer: Committer::new(store.clone(), runtime.clone(), limits.commit_bytes, limits.batch, meters.as_deref()),
+            meters,
             store,
             services: Arc::new(self.services),
             codecs: Codecs { name: Name::fixed(self.codec.name()), write: self.codec, read },
@@ -304,6 +306,7 @@ impl EngineBuilder {
             shared,
         });
         inner.passivate_in_the_background();
+        inner.sample_in_the_background();
         let engine = Engine { doors: Doors::of(&inner), inner };
         engine.every_timer().begin(&engine);
         Ok(engine)

@@ -9,9 +9,7 @@ use super::entry::{Entry, Moved, MovedBody};
 use super::error::MaintenanceError;
 use super::{OnProgress, Progress};
 use crate::message::{CommandId, Expected, Metadata, Name, Position, StreamId};
-use crate::store::{
-    AnyStore, Body, Commit, EventType, NewEvent, NewState, RowChange, Step, Stepped, Store, StoreError, Verdict,
-};
+use crate::store::{AnyStore, Body, Commit, EventType, NewEvent, NewState, RowChange, Step, Stepped, Store, StoreError, Verdict};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -149,7 +147,8 @@ impl Fill {
     fn commit_of(&self, moved: Moved) -> Commit {
         let hidden = moved.hidden();
         let Moved { stream, before, committed, body } = moved;
-        let unknown = || Arc::new(Metadata::new(committed.command_id.clone(), committed.command.clone(), jiff::Timestamp::UNIX_EPOCH));
+        let unknown =
+            || Arc::new(Metadata::new(committed.command_id.clone(), committed.command.clone(), jiff::Timestamp::UNIX_EPOCH));
         let (metadata, body) = match body {
             MovedBody::Events(events) => {
                 let metadata = events.first().map_or_else(unknown, |event| Arc::clone(&event.metadata));
