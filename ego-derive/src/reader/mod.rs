@@ -1,4 +1,4 @@
-//! `#[ego::projection]` and `#[ego::reactor]`: from an impl block to what reads events of some kinds, and a registration.
+//! `#[ego::projection]`, `#[ego::reactor]` and `#[ego::saga]`: from an impl block to what reads events of some kinds, and a registration.
 
 mod attr;
 mod check;

@@ -1,7 +1,7 @@
 //! Running a publisher.
 
 use super::{Envelope, Publisher, PublisherOptions};
-use crate::consumer::{Consumer, ConsumerKind, Control, Course, Follower, Handler, Policy, checkpoint_of};
+use crate::consumer::{Consumer, ConsumerKind, Control, Course, Follower, Handler, Policy, Way, checkpoint_of};
 use crate::engine::Shared;
 use crate::model::{DecodeError, Failure};
 use crate::store::{Filter, RecordedEvent};
@@ -41,10 +41,12 @@ impl Publishing {
         let follows = if states { Follows::States(filter) } else { Follows::Events(filter) };
         let checkpoint = Some(checkpoint_of(ConsumerKind::Publisher, &name));
         Arc::new(Follower {
-            control: Control::new(ConsumerKind::Publisher, name, Arc::clone(&shared.clock)),
-            course: Course { follows, begin, checkpoint, policy, batch },
+            way: Way {
+                control: Control::new(ConsumerKind::Publisher, name, Arc::clone(&shared.clock)),
+                course: Course { follows, begin, checkpoint, policy, batch },
+                shared: Arc::clone(shared),
+            },
             handler: Publishes(publisher),
-            shared: Arc::clone(shared),
         })
     }
 }

@@ -133,10 +133,11 @@ mod tests {
             prop_assume!(one != other);
             let names = |tenant: &str| Names::of(&Tenant::new(tenant).unwrap()).unwrap();
             let (one, other) = (names(&one), names(&other));
-            prop_assert_eq!(one.take(&one.put(&name)), Some(&*name));
-            prop_assert_eq!(other.take(&one.put(&name)), None);
-            prop_assert_eq!(one.take_consumer(&one.put_consumer(&name)), Some(&*name));
-            prop_assert_eq!(other.take_consumer(&one.put_consumer(&name)), None);
+            let (kind, consumer) = (one.put(&name), one.put_consumer(&name));
+            prop_assert_eq!(one.take(&kind), Some(&*name));
+            prop_assert_eq!(other.take(&kind), None);
+            prop_assert_eq!(one.take_consumer(&consumer), Some(&*name));
+            prop_assert_eq!(other.take_consumer(&consumer), None);
             prop_assert!(one.registry() != other.registry() && one.take(&one.registry()).is_none());
             prop_assert!(other.take(&one.registry()).is_none());
         }

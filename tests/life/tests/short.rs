@@ -16,3 +16,13 @@ fn ledger() {
 fn shelves() {
     lives_through_twenty_five_kills("shelves");
 }
+
+#[test]
+fn sagas() {
+    lives_through_twenty_five_kills("sagas");
+}
+
+#[test]
+fn vaults() {
+    lives_through_twenty_five_kills("vaults");
+}

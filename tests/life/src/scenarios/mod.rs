@@ -1,12 +1,14 @@
 //! All scenarios. A new one: a file with a `pub(crate) const SCENARIO`, a line here, a test in `tests/short.rs`.
 
 mod ledger;
+mod sagas;
 mod shelves;
+mod vaults;
 
 use crate::outcome::Outcome;
 use crate::scene::Scenario;
 
-const ALL: &[Scenario] = &[ledger::SCENARIO, shelves::SCENARIO];
+const ALL: &[Scenario] = &[ledger::SCENARIO, sagas::SCENARIO, shelves::SCENARIO, vaults::SCENARIO];
 
 pub(crate) fn named(name: &str) -> Outcome<&'static Scenario> {
     let known = || ALL.iter().map(|scenario| scenario.name).collect::<Vec<_>>().join(", ");
