@@ -17,6 +17,6 @@ pub use status::{Ailment, ConsumerKind, Health, LastError, Parked, State, Status
 
 pub(crate) use control::{Control, Wanted};
 pub(crate) use follow::{Course, Follower, Handler, Way, checkpoint_of, with_causes};
-pub(crate) use ground::{Consumer, Consumers, StoppedBy};
+pub(crate) use ground::{Consumer, Consumers, StoppedBy, status};
 pub(crate) use lanes::{Lanes, Undone, Work};
 pub(crate) use progress::enter;

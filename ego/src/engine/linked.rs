@@ -5,6 +5,7 @@ use crate::consumer::ConsumerKind;
 use crate::message::{InvalidText, StreamId};
 use crate::model::Services;
 use crate::store::EventType;
+use crate::telemetry::Meters;
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -49,6 +50,16 @@ impl Linked {
             Some(found) if found.durable => Some(StartProblem::DurableSource { reader, aggregate }),
             Some(_) => None,
         }
+    }
+
+    /// What is counted, when somebody listens.
+    pub(super) fn meters(&self) -> Option<Box<Meters>> {
+        let kinds = self.aggregates.iter().map(|aggregate| (aggregate.aggregate.id(), aggregate.kind));
+        let commands = self
+            .aggregates
+            .iter()
+            .flat_map(|aggregate| self.commands(aggregate).map(|command| (command.types.id(), aggregate.kind, command.name)));
+        Meters::of(kinds, commands)
     }
 
     pub(super) fn kinds(&self) -> BTreeMap<&'static str, Kind> {

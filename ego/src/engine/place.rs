@@ -92,6 +92,9 @@ struct Leaving<A: Aggregate>(Vec<Arc<Cell<A>>>);
 
 impl<A: Aggregate> Drop for Leaving<A> {
     fn drop(&mut self) {
+        if let Some(meters) = self.0.first().and_then(|cell| cell.shared.kind_meters::<A>()) {
+            meters.passivations.increment(self.0.len() as u64);
+        }
         for cell in self.0.drain(..) {
             let stream = cell.stream.clone();
             let leave = AssertUnwindSafe(|| {
@@ -110,8 +113,12 @@ pub(super) trait AnyPlace: Any + Send + Sync {
     /// Sends away what has had no command since `unused_since`.
     fn sweep(&self, unused_since: u64);
 
+    /// Says how many aggregates are active and how many commands wait, to whoever listens.
+    fn measure(&self);
+
     /// Makes those of the wanted streams that are in memory be loaded anew; to be awaited.
     fn reload(&self, wanted: &dyn Fn(&StreamId) -> bool) -> Vec<BoxFuture<'static, ()>>;
+
     /// Sends away the aggregate with this id, if nothing is under way. Whether it is gone.
     fn forget(&self, id: &str) -> bool;
 
@@ -167,6 +174,13 @@ impl<A: Aggregate> AnyPlace for Place<A> {
                 true
             }
             Some(_) => false,
+        }
+    }
+
+    fn measure(&self) {
+        if let Some(meters) = self.shared.kind_meters::<A>() {
+            meters.active.set(self.active() as f64);
+            meters.queued.set(self.queued() as f64);
         }
     }
 

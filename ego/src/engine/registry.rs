@@ -164,6 +164,8 @@ impl HandlersDescriptor {
 pub struct CommandDescriptor {
     pub(crate) name: &'static str,
     pub(super) command: TypeRef,
+    /// `(aggregate, command)`.
+    pub(super) types: TypeRef,
     pub(super) services: &'static [TypeRef],
     pub(super) location: Location,
     pub(super) by_name: ByName,
@@ -182,6 +184,7 @@ impl CommandDescriptor {
         Self {
             name: C::NAME,
             command: TypeRef::of::<C>(),
+            types: TypeRef::of::<(A, C)>(),
             services,
             location,
             by_name: by_name::<A, C>,

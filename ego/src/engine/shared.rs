@@ -16,7 +16,9 @@ use crate::message::{Name, Position, Tenant};
 use crate::model::{Aggregate, DecodeError, Services};
 use crate::privacy::Privacy;
 use crate::store::{AnyStore, StoreError};
+use crate::telemetry::{KindMeters, Meters};
 use crate::timer::Alarm;
+use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
@@ -50,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) to_json: BTreeMap<&'static str, ToJson>,
     /// Around every handler of events; the first is the outermost.
     pub(crate) event_layers: Box<[Arc<dyn EventLayer>]>,
+    /// `None` when nobody listens.
+    pub(crate) meters: Option<Box<Meters>>,
     /// The only one that it works for, if it is one's.
     pub(super) tenant: Option<Tenant>,
     /// What stands as the source in the envelopes of published events.
@@ -67,6 +71,11 @@ impl Shared {
     /// The inline views of an aggregate that nothing has happened to.
     pub(super) fn inline_views<A: Aggregate>(&self) -> Option<Box<Views<A>>> {
         self.inlines.get()?.views()
+    }
+
+    /// What is counted of an aggregate's kind, if somebody listens.
+    pub(super) fn kind_meters<A: Aggregate>(&self) -> Option<&KindMeters> {
+        self.meters.as_ref()?.kind(TypeId::of::<A>())
     }
 
     /// The store below: what is personal is sealed in what it gives.

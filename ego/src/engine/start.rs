@@ -285,9 +285,11 @@ impl EngineBuilder {
         let privacy = self.subject_keys.map(|keys| Privacy::new(store.clone(), personal, keys));
         let store = privacy.as_ref().map_or(store, |privacy| privacy.store());
         let head_at_start = store.head().await.map_err(StartError::Store)?;
+        let meters = linked.meters();
         let shared = Arc::new(Shared {
             snapshots: Writer::new(store.clone(), runtime.clone(), limits.snapshot_bytes),
-            committer: Committer::new(store.clone(), runtime.clone(), limits.commit_bytes, limits.batch),
+            committer: Committer::new(store.clone(), runtime.clone(), limits.commit_bytes, limits.batch, meters.as_deref()),
+            meters,
             store,
             services: Arc::new(self.services),
             codecs: Codecs { name: Name::fixed(self.codec.name()), write: self.codec, read },
@@ -334,6 +336,7 @@ impl EngineBuilder {
             shared,
         });
         inner.passivate_in_the_background();
+        inner.sample_in_the_background();
         let engine = Engine { doors: Doors::of(&inner), inner };
         // The engine is being made, so nobody has set it.
         let _ = engine.shared().weak.set(engine.downgrade());

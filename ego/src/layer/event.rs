@@ -2,11 +2,13 @@
 
 use crate::consumer::ConsumerKind;
 use crate::model::{Delivery, Failure};
+use crate::telemetry;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
+use tracing::Instrument;
 
 /// Something that is done around the methods of projections and reactors. Given to
 /// [`EngineBuilder::event_layer`](crate::engine::EngineBuilder::event_layer).
@@ -125,8 +127,28 @@ impl fmt::Debug for NextEvent<'_> {
     }
 }
 
+/// Gives an event to a handler: within a span if somebody watches, within the layers if there are any.
+pub(crate) async fn handle(
+    layers: &[Arc<dyn EventLayer>],
+    event: EventCall<'_>,
+    handler: BoxFuture<'_, Result<(), Failure>>,
+) -> Result<(), Failure> {
+    if !telemetry::is_watched() {
+        return around(layers, event, handler).await;
+    }
+    let span = telemetry::handling(&event);
+    let handled = around(layers, event, handler).instrument(span.clone()).await;
+    span.record("outcome", if handled.is_ok() { "done" } else { "failed" });
+    handled
+}
+
+/// Whether anything is to be done around a handler.
+pub(crate) fn is_around(layers: &[Arc<dyn EventLayer>]) -> bool {
+    !layers.is_empty() || telemetry::is_watched()
+}
+
 /// Lets the layers stand around a handler, which begins when it is awaited.
-pub(crate) fn around<'n>(
+fn around<'n>(
     layers: &'n [Arc<dyn EventLayer>],
     event: EventCall<'n>,
     handler: BoxFuture<'n, Result<(), Failure>>,

@@ -3,7 +3,7 @@
 use super::{Given, ReactorDescriptor, ReactorSource, ReactorSources};
 use crate::consumer::{Begin, Consumer, ConsumerKind, Control, Course, Follower, Handler, Policy, Way, checkpoint_of};
 use crate::engine::{Location, Shared};
-use crate::layer::{EventCall, around};
+use crate::layer::{EventCall, handle, is_around};
 use crate::model::{Audience, DecodeError, Delivery, Failure, Stored};
 use crate::store::{Filter, RecordedEvent};
 use crate::subscription::{Follows, delivery};
@@ -98,12 +98,12 @@ impl<R: ReactorSources> Reaction<R> {
     async fn react(&self, given: &dyn Given<R>, delivery: &Delivery) -> Result<(), Failure> {
         let reaction = given.react(&self.reactor, delivery);
         let layers = &self.shared.event_layers;
-        if layers.is_empty() {
+        if !is_around(layers) {
             return reaction.await;
         }
         let (name, event) = given.event();
         let call = EventCall { consumer: ConsumerKind::Reactor, handler: R::NAME, key: None, name, event, delivery };
-        around(layers, call, reaction).await
+        handle(layers, call, reaction).await
     }
 }
 
