@@ -9,9 +9,9 @@ mod mode;
 mod on;
 
 use super::model::{Reader, What};
-use crate::symbol::START;
 use crate::ctxt::Ctxt;
 use crate::name::{self, Name};
+use crate::symbol::START;
 use crate::ty;
 use crate::upcast;
 use syn::{GenericParam, Type};
@@ -122,7 +122,8 @@ fn has_no_index(cx: &Ctxt, reader: &Reader<'_>) {
 
 fn is_started(cx: &Ctxt, reader: &Reader<'_>) {
     if reader.item.trait_.is_none() && !reader.methods.iter().any(|method| method.mark == START) {
-        let message = "nothing starts this saga: mark a method with `#[start(…)]` and the aggregate whose event begins an instance";
+        let message =
+            "nothing starts this saga: mark a method with `#[start(…)]` and the aggregate whose event begins an instance";
         cx.error(reader.this, message);
     }
 }

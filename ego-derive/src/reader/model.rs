@@ -6,8 +6,8 @@ use crate::ctxt::Ctxt;
 use crate::mark;
 use crate::method::{Method, attributes, bare, is_named};
 use crate::symbol::{INDEX, ON, PROJECTION_OPTIONS, REACTOR_OPTIONS, REJECTED, SAGA_OPTIONS, START, TIMEOUT};
-use crate::upcast::Upcaster;
 use crate::ty::ungroup;
+use crate::upcast::Upcaster;
 use proc_macro2::Span;
 use syn::{Ident, ImplItem, ImplItemFn, ItemImpl, LitStr, PatType, Path, Type, TypeReference};
 

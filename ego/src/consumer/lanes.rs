@@ -3,7 +3,7 @@
 //!
 //! I6, I12: the checkpoint stands before the first event that has something open. What is open when it ends is done again.
 
-use super::follow::{Travels, Halt, Way, with_causes};
+use super::follow::{Halt, Travels, Way, with_causes};
 use super::progress::Progress;
 use super::status::{Parked, State};
 use crate::engine::Shared;

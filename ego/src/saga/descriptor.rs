@@ -111,7 +111,8 @@ impl SagaDescriptor {
 
     /// The macro refuses most of these; what is written by hand is looked at here.
     fn own_problem(&self, sources: &[Followed], options: SagaOptions) -> Option<String> {
-        let doubled = |one: &Followed| sources.iter().filter(|other| (other.kind, other.starts) == (one.kind, one.starts)).count() > 1;
+        let doubled =
+            |one: &Followed| sources.iter().filter(|other| (other.kind, other.starts) == (one.kind, one.starts)).count() > 1;
         if let Err(reason) = StreamId::check_kind(self.kind) {
             return Some(reason.to_string());
         }

@@ -1,6 +1,6 @@
 //! Asking instances how they stand, and helping those that are parked.
 
-use super::command::{Abandon, Retry, Settle, Tell, Park};
+use super::command::{Abandon, Park, Retry, Settle, Tell};
 use super::event::SagaEvent;
 use super::instance::{Instance, SagaRefusal};
 use super::source::SagaSources;

@@ -50,9 +50,7 @@ impl Input {
                 token: event.token,
                 name: event.name.clone(),
             },
-            Self::Rejected(rejected) => {
-                InputRef::Rejected { number: rejected.number.clone(), reason: rejected.reason.clone() }
-            }
+            Self::Rejected(rejected) => InputRef::Rejected { number: rejected.number.clone(), reason: rejected.reason.clone() },
             Self::TimedOut { name, .. } => InputRef::TimedOut { name: name.clone() },
         }
     }

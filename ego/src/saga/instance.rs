@@ -210,9 +210,8 @@ impl<S: SagaSources> Instance<S> {
                 goes_on && self.record.upto < Some(event.token)
             }
             Input::Rejected(rejected) => self.awaits(&rejected.number),
-            Input::TimedOut { name, number } => status.is_some_and(|status| {
-                status.timeouts.iter().any(|timeout| timeout.name == *name && timeout.number == *number)
-            }),
+            Input::TimedOut { name, number } => status
+                .is_some_and(|status| status.timeouts.iter().any(|timeout| timeout.name == *name && timeout.number == *number)),
         };
         if !is_wanted {
             return Err(SagaRefusal::Ignored);
@@ -244,18 +243,12 @@ impl<S: SagaSources> Instance<S> {
         if let Some(failure) = cx.effects.broken.take() {
             return Err(failure);
         }
-        let state = serde_json::to_value(&state)
-            .map_err(|error| Failure::new(format_args!("the state cannot be written: {error}")))?;
+        let state =
+            serde_json::to_value(&state).map_err(|error| Failure::new(format_args!("the state cannot be written: {error}")))?;
         Ok(self.handled(input, waited, state, cx, context, behind))
     }
 
-    async fn call_method(
-        &self,
-        state: &mut S,
-        input: &Input,
-        cx: &mut SagaContext<S>,
-        context: &Context,
-    ) -> Result<(), Failure> {
+    async fn call_method(&self, state: &mut S, input: &Input, cx: &mut SagaContext<S>, context: &Context) -> Result<(), Failure> {
         match input {
             Input::Event(event) => {
                 let source = self.source(event)?;

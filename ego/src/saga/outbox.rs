@@ -11,7 +11,9 @@ use super::options::SagaOptions;
 use super::parked::ParkedOnes;
 use super::source::SagaSources;
 use super::teller::{Address, Teller};
-use crate::consumer::{Begin, Consumer, ConsumerKind, Control, Course, Lanes, Parked, Undone, Way, Work, checkpoint_of, with_causes};
+use crate::consumer::{
+    Begin, Consumer, ConsumerKind, Control, Course, Lanes, Parked, Undone, Way, Work, checkpoint_of, with_causes,
+};
 use crate::engine::{AnyRejection, CommandError, Shared};
 use crate::message::{CommandId, Metadata, MetadataDraft, Position, StreamId};
 use crate::model::{DecodeError, Event, Rejected, Stored};
@@ -56,7 +58,8 @@ impl<S: SagaSources> Outbox<S> {
         let SagaOptions { policy, timeout, workers, .. } = options;
         let control = Control::new(ConsumerKind::Saga, name, Arc::clone(&shared.clock));
         let filter = Filter::all().kind(S::KIND);
-        let course = Course { follows: Follows::Events(filter), begin: Begin::Start, checkpoint, policy, batch: shared.limits.page };
+        let course =
+            Course { follows: Follows::Events(filter), begin: Begin::Start, checkpoint, policy, batch: shared.limits.page };
         Arc::new(Lanes {
             work: Self { teller: Teller::new(shared, &control, policy), timeout, parked: ParkedOnes::default() },
             way: Way { shared: Arc::clone(shared), control, course },
@@ -107,7 +110,8 @@ impl<S: SagaSources> Outbox<S> {
                 (Some(_), Some(_)) if one.compensates && !is_refused(&error) => {}
                 (Some(refused), _) => match self.refuse(task, one, refused).await {
                     Ok(Fate::Never(refused)) if one.compensates => {
-                        let reason = format!("{}/{} refused the compensation {}: {}", one.kind, one.id, one.command, refused.reason);
+                        let reason =
+                            format!("{}/{} refused the compensation {}: {}", one.kind, one.id, one.command, refused.reason);
                         return Ok(Answer::Stopped(Stop { reason, refused: true }));
                     }
                     Ok(fate) => return Ok(Answer::Certain(fate)),
@@ -167,12 +171,8 @@ impl<S: SagaSources> Work for Outbox<S> {
         let mut events = Vec::with_capacity(1);
         SagaEvent::decode(stored, shared.codecs.named(&event.codec)?, &mut events)?;
         let instance = event.stream.id();
-        let task = |what| Task {
-            instance: event.stream.clone(),
-            position: event.position,
-            metadata: Arc::clone(&event.metadata),
-            what,
-        };
+        let task =
+            |what| Task { instance: event.stream.clone(), position: event.position, metadata: Arc::clone(&event.metadata), what };
         for one in events {
             let holds_up = matches!(one, SagaEvent::Stopped { .. } | SagaEvent::Parked { .. });
             let (commands, recalled) = match one {

@@ -3,9 +3,7 @@
 use super::input::Happened;
 use crate::codec::{AnyCodec, JsonValue};
 use crate::engine::{Location, TypeRef};
-use crate::model::{
-    Aggregate, Continues, DecodeError, Delivery, Event, Failure, Keys, Saga, SagaContext, Starts, Stored,
-};
+use crate::model::{Aggregate, Continues, DecodeError, Delivery, Event, Failure, Keys, Saga, SagaContext, Starts, Stored};
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -44,12 +42,7 @@ struct Found {
 }
 
 type Read = fn(Stored<'_>, &AnyCodec, &Delivery) -> Result<Vec<Found>, DecodeError>;
-type Call<S> = for<'c> fn(
-    &'c mut S,
-    &'c Happened,
-    &'c mut SagaContext<S>,
-    &'c Delivery,
-) -> BoxFuture<'c, Result<(), Failure>>;
+type Call<S> = for<'c> fn(&'c mut S, &'c Happened, &'c mut SagaContext<S>, &'c Delivery) -> BoxFuture<'c, Result<(), Failure>>;
 
 impl<S: Saga> SagaSource<S> {
     /// The events of this aggregate start instances; the method at `location` asks for these services.

@@ -162,10 +162,8 @@ impl<S: SagaSources> Given<S> {
     /// As [`when_rejected`](Given::when_rejected).
     pub async fn when_recalled<A: Aggregate>(self, id: impl Into<String>, command: impl HandledBy<A>) -> Then<S> {
         let (id, content) = (id.into(), written(&command));
-        self.go_on(Box::new(move |this| {
-            Some(this.rejected(A::KIND, &id, &content, "the saga recalled it".to_owned(), None))
-        }))
-        .await
+        self.go_on(Box::new(move |this| Some(this.rejected(A::KIND, &id, &content, "the saga recalled it".to_owned(), None))))
+            .await
     }
 
     /// A command that it has sent and that nobody answered took effect.
@@ -252,7 +250,9 @@ impl<S: SagaSources> Given<S> {
         let is_it = |one: &&Outstanding| one.kind == kind && one.id == id && one.command == *command && one.content.0 == *content;
         let Some(one) = outstanding.clone().find(is_it) else {
             let sent: Vec<_> = outstanding.map(Outstanding::shown).collect();
-            panic!("the arrangement is broken: {command} to {kind}/{id} is not among what it has sent and nobody answered: {sent:?}");
+            panic!(
+                "the arrangement is broken: {command} to {kind}/{id} is not among what it has sent and nobody answered: {sent:?}"
+            );
         };
         one
     }
@@ -465,4 +465,3 @@ impl<S> fmt::Debug for Then<S> {
         f.debug_struct("Then").field("done", &self.done).field("phase", &self.phase).finish_non_exhaustive()
     }
 }
-

@@ -87,8 +87,13 @@ async fn fails(test: impl Future<Output = ()> + Send + 'static, says: &str) {
 #[tokio::test]
 async fn each_expectation_fails_when_it_is_not_so() {
     let begun = || ego::test_saga::<Transfer>().id("t-1").when::<Request>("t-1", requested());
-    fails(async move { drop(begun().await.then_sends::<Account>("a", Withdraw { amount: 1 })) }, "found\n  Withdraw {\"amount\":250} to account/a").await;
-    fails(async move { drop(begun().await.then_compensates::<Account>("a", Withdraw { amount: 250 })) }, "as a compensation").await;
+    fails(
+        async move { drop(begun().await.then_sends::<Account>("a", Withdraw { amount: 1 })) },
+        "found\n  Withdraw {\"amount\":250} to account/a",
+    )
+    .await;
+    fails(async move { drop(begun().await.then_compensates::<Account>("a", Withdraw { amount: 250 })) }, "as a compensation")
+        .await;
     fails(async move { drop(begun().await.then_nothing_else()) }, "sends nothing more").await;
     fails(async move { drop(begun().await.then_nothing()) }, "does nothing").await;
     fails(async move { drop(begun().await.then_completed()) }, "expected that it is Completed, found Some(Running)").await;
@@ -103,7 +108,8 @@ async fn each_expectation_fails_when_it_is_not_so() {
     fails(async move { drop(ego::test_saga::<Transfer>().when_timeout("late").await) }, "has not begun").await;
     let house = House::new();
     house.be("fails");
-    let given = ego::test_saga::<Picky>().id("p").service::<House>(house).given::<Task>("t", TaskEvent::Begun { process: "p".into() });
+    let given =
+        ego::test_saga::<Picky>().id("p").service::<House>(house).given::<Task>("t", TaskEvent::Begun { process: "p".into() });
     let went = TaskEvent::Went { process: "p".into(), step: 1 };
     fails(async move { drop(given.when::<Task>("t", went).await) }, "the method failed: cannot take step 1").await;
 }

@@ -2,9 +2,9 @@
 
 use crate::domain::*;
 use crate::support::*;
+use ego::prelude::*;
 use ego::saga::{InputRef, Phase, SagaEvent, SagaRefusal, Status};
 use ego::store::MemoryStore;
-use ego::prelude::*;
 
 #[tokio::test]
 async fn a_transfer_moves_the_money() {
@@ -61,7 +61,9 @@ async fn what_it_sends_belongs_to_the_conversation_and_is_caused_by_the_input() 
     let withdrawn = engine.history::<Account>("a").unwrap().collect().await.unwrap().pop().unwrap();
     let history = engine.saga::<Transfer>("t-1").history().unwrap().collect().await.unwrap();
     let deposits = history.iter().filter(|one| {
-        one.events.iter().any(|event| matches!(event, SagaEvent::Handled { commands, .. } if commands.iter().any(|one| one.command == "Deposit")))
+        one.events.iter().any(
+            |event| matches!(event, SagaEvent::Handled { commands, .. } if commands.iter().any(|one| one.command == "Deposit")),
+        )
     });
     let revision = deposits.map(|one| one.revision).next().unwrap();
     assert_eq!(last.command_id.as_str(), format!("saga.transfer/t-1@{revision}.0"));

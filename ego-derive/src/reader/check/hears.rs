@@ -35,9 +35,7 @@ fn shape(hears: &Hears<'_>) -> &'static str {
 }
 
 fn one_of_each(cx: &Ctxt, earlier: &[Hears<'_>], hears: &Hears<'_>) {
-    let is_first = |first: &&Hears<'_>| {
-        first.mark == hears.mark && first.method.cfgs.is_empty() && hears.method.cfgs.is_empty()
-    };
+    let is_first = |first: &&Hears<'_>| first.mark == hears.mark && first.method.cfgs.is_empty() && hears.method.cfgs.is_empty();
     if let Some(first) = earlier.iter().find(is_first) {
         let message = format_args!("one `#[{}]` method hears of all of them: keep one", hears.mark);
         let mut error = syn::Error::new_spanned(hears.word, message);
@@ -74,6 +72,9 @@ fn takes_what_it_hears_of(cx: &Ctxt, hears: &Hears<'_>, method: &str) {
 
 fn knows_no_event(cx: &Ctxt, hears: &Hears<'_>, param: &syn::PatType, extra: &Extra<'_>) {
     if matches!(extra, Extra::Metadata | Extra::Delivery) {
-        cx.error(&param.ty, format_args!("a `#[{}]` method is given no event, so there is none that this could be of", hears.mark));
+        cx.error(
+            &param.ty,
+            format_args!("a `#[{}]` method is given no event, so there is none that this could be of", hears.mark),
+        );
     }
 }

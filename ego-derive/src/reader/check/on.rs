@@ -80,7 +80,9 @@ fn takes_the_event(cx: &Ctxt, what: What, method: &OnMethod<'_>) {
             .error(event.written, format_args!("the event comes first, then metadata, delivery and services: {}", shape(what)));
     }
     match event.written {
-        Type::ImplTrait(ty) => cx.error(ty, format_args!("{} cannot be generic: it is given the events of one aggregate", named(method))),
+        Type::ImplTrait(ty) => {
+            cx.error(ty, format_args!("{} cannot be generic: it is given the events of one aggregate", named(method)))
+        }
         Type::Reference(TypeReference { mutability: Some(token), .. }) => {
             cx.error(token, "a method cannot change the event: the event is a fact and is shared");
         }

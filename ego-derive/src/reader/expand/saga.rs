@@ -63,9 +63,12 @@ fn read(reader: &Reader<'_>) -> TokenStream {
     let newest = reader.version.map_or(1, |(version, _)| version);
     let older = (1..newest).zip(0..).map(|(version, skip)| {
         let steps = reader.upcasters.get(skip..).unwrap_or_default();
-        let way = upcast::way(krate, steps, reader.item.impl_token.span, |nearby, span, call| {
-            quote_spanned!(at(span)=> #nearby::__private::step::<Self>(stored, #call)?)
-        });
+        let way = upcast::way(
+            krate,
+            steps,
+            reader.item.impl_token.span,
+            |nearby, span, call| quote_spanned!(at(span)=> #nearby::__private::step::<Self>(stored, #call)?),
+        );
         code!(#version => { #way })
     });
     code! {
