@@ -216,6 +216,19 @@ async fn one_without_the_inline_views_of_today_is_passed_over() {
     let seen = by_events::<Five>(&other, "a").await;
     assert_eq!(other.view::<Sums>("a").await.unwrap().unwrap().seen, seen);
     assert!(store.take_calls().contains(&Call::Read { from: None, items: 9 }));
+    // Nor is one taken whose view has another version.
+    let other_view = {
+        let kept = snapshot::<Five>(&engine, "a").await.unwrap();
+        let mut payload = kept.payload.to_vec();
+        let at = payload.windows(8).position(|bytes| bytes == b"sums\0\0\0\x01").unwrap();
+        payload[at + 7] = 2;
+        Snapshot { payload: sealed_for::<Five>(&payload.into()), ..kept }
+    };
+    let later = Watched::new(store.inner.clone());
+    later.instead(move |_, _| Some(other_view.clone()));
+    let third = on(later.clone()).await;
+    third.send::<Five>("a", Peek).await.unwrap();
+    assert!(later.take_calls().contains(&Call::Read { from: None, items: 12 }));
     // Whoever needs no views takes it.
     assert_eq!(other.load::<Five>("a").await.unwrap().state.seen(), &seen);
     assert!(store.take_calls().contains(&Call::Read { from: Some(5), items: 8 }));

@@ -80,7 +80,7 @@ async fn keep<A: Aggregate>(
     };
     let revision = made.revision;
     let key = kept_key(stream, revision);
-    let row = RowChange::put(KEPT, key.clone(), made.payload.clone());
+    let row = RowChange::put(KEPT, key.clone(), made.payload);
     match shared.store.step(Step { advance: None, rows: vec![row] }).await? {
         Stepped::Done => {}
         Stepped::TooLarge { bytes, limit } => return Err(DeleteError::TooLarge { bytes, limit }),
@@ -89,12 +89,11 @@ async fn keep<A: Aggregate>(
     let unverified = |reason: String| DeleteError::Unverified { revision, reason };
     let found = shared.store.load_rows(KEPT, &[key]).await?.into_iter().next().flatten();
     let found = found.ok_or_else(|| unverified("it is not there".to_owned()))?;
-    if found != made.payload {
-        return Err(unverified("it holds something else".to_owned()));
-    }
     let read = snapshot::open(shared, stream, snapshots, &found, shared.inline_views(), false);
-    read.map_err(|why| unverified(why.to_string()))?;
-    Ok(revision)
+    match read.map_err(|why| unverified(why.to_string()))?.core.revision {
+        Some(read) if read == revision => Ok(revision),
+        _ => Err(unverified("it is of another revision".to_owned())),
+    }
 }
 
 /// Why a store did not keep a row.
