@@ -43,6 +43,7 @@ use crate::model::Aggregate;
 /// | `alias = "…"` | – | an older stored name that is still read; may stand several times |
 /// | `version = 3` | 1 | the version of the shape that is written now |
 /// | `upcast(1 => f, 2 => g)` | – | functions that bring older shapes to the newest, one for each version |
+/// | `subject = field` | – | the field that names whose personal data the event holds; on the enum for all events that hold some |
 ///
 /// No two names and aliases in an enum are equal. Each upcaster is the path of a function. It takes what the one before gives, the
 /// oldest any type that is `Deserialize`, also `serde_json::Value`; it gives the next shape, or a `Result` of it with a reason that can
@@ -78,11 +79,61 @@ use crate::model::Aggregate;
 /// # Ok::<(), ego::model::DecodeError>(())
 /// ```
 ///
+/// # `#[personal]` on a field
+///
+/// The field is sealed under its subject's key, and gives another value once the subject is forgotten, see [`privacy`](crate::privacy). It is
+/// written as in [`Personal`](macro@crate::Personal), which the type of a payload derives itself.
+///
+/// ```
+/// # use ego::prelude::*;
+/// # use serde::{Deserialize, Serialize};
+/// #[derive(Event, Serialize, Deserialize)]
+/// enum PatientEvent {
+///     #[event(subject = patient)]
+///     Admitted {
+///         patient: String,
+///         #[personal(redacted = "somebody")]
+///         name: String,
+///         ward: u8,
+///     },
+///     Discharged,
+/// }
+/// ```
+///
 /// # `#[ego(crate = path)]` on the type
 ///
 /// Where generated code finds ego, for a crate that knows it under another name. [`Command`](crate::Command) and
 /// [`Aggregate`](crate::Aggregate) take it too.
 pub use ego_derive::Event;
+
+/// Derives [`Personal`](crate::model::Personal) for a struct: the payload of an event, a state, a view, or a part of one.
+///
+/// ```
+/// use ego::Personal;
+/// # use serde::{Deserialize, Serialize};
+///
+/// #[derive(Personal, Serialize, Deserialize)]
+/// #[personal(subject = member_id)]
+/// struct Member {
+///     member_id: String,                 // whose key seals the fields below
+///     #[personal]
+///     born: Option<u16>,                 // once the member is forgotten: `None`, the type's default
+///     #[personal(redacted = "somebody")]
+///     name: String,
+///     points: u64,
+/// }
+///
+/// #[derive(Personal, Serialize, Deserialize)]
+/// struct Team { members: Vec<Member> }   // a type that holds one says so itself; lists, maps and options are looked into
+/// ```
+///
+/// The subject's field is a text that is not empty, or a whole number; where it holds nothing, nothing personal may stand beside it. A
+/// part without a `subject` takes that of the value around it. A `null` and the redacted value say nothing of anybody and are not
+/// sealed. Fields are found by the names that serde writes, so `rename` is understood and `flatten`, `with` and the like are refused.
+///
+/// `#[personal(none)]` on the type says that nothing in it is personal. Projections of events with personal fields, and states that are
+/// stored, have to say so or what is.
+pub use ego_derive::Personal;
 
 /// Derives [`Command`](crate::model::Command) for a struct or an enum.
 ///
@@ -305,11 +356,16 @@ pub use ego_derive::apply;
 macro_rules! register {
     ($($aggregate:ty),+ $(,)?) => {
         $(
-            $crate::__private::inventory::submit! {
-                $crate::__private::AggregateDescriptor::of::<$aggregate>(
-                    $crate::__private::Location::new(::core::file!(), ::core::line!())
-                )
-            }
+            const _: () = {
+                #[allow(unused_imports)]
+                use $crate::__private::Silent as _;
+                $crate::__private::inventory::submit! {
+                    $crate::__private::AggregateDescriptor::of::<$aggregate>(
+                        $crate::__private::Location::new(::core::file!(), ::core::line!())
+                    )
+                    .personal($crate::__private::Ask::<$aggregate>::shape)
+                }
+            };
             $crate::__private::inventory::submit! {
                 $crate::__private::HandlersDescriptor::of::<$aggregate>(
                     <$aggregate as $crate::__private::Registers>::COMMANDS

@@ -19,7 +19,7 @@ use syn::spanned::Spanned;
 ///     }
 /// }
 ///
-/// inventory::submit! { AggregateDescriptor::of::<Account>(Location::new(file!(), 12)) }
+/// inventory::submit! { AggregateDescriptor::of::<Account>(Location::new(file!(), 12)).personal(Ask::<Account>::shape) }
 /// ```
 /// A durable one is in [`durable`]. A generic aggregate cannot register itself: there is no list of its instances.
 pub(super) fn expand(aggregate: &Aggregate<'_>) -> TokenStream {
@@ -44,8 +44,10 @@ pub(super) fn expand(aggregate: &Aggregate<'_>) -> TokenStream {
         code! {
             #[allow(deprecated)]
             const _: () = {
+                #[allow(unused_imports)]
+                use #krate::__private::Silent as _;
                 #krate::__private::inventory::submit! {
-                    #krate::__private::AggregateDescriptor::of::<#ty>(#location)
+                    #krate::__private::AggregateDescriptor::of::<#ty>(#location).personal(#krate::__private::Ask::<#ty>::shape)
                 }
             };
         }

@@ -6,6 +6,7 @@ use super::fire::Alteration;
 use super::shared::Shared;
 use crate::message::{InvalidText, Name, StreamId};
 use crate::model::Aggregate;
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use hashbrown::DefaultHashBuilder;
 use lru::LruCache;
@@ -112,6 +113,9 @@ pub(super) trait AnyPlace: Any + Send + Sync {
     /// Sends away the aggregate with this id, if nothing is under way. Whether it is gone.
     fn forget(&self, id: &str) -> bool;
 
+    /// Makes those of the wanted streams that are in memory be loaded anew; to be awaited.
+    fn reload(&self, wanted: &dyn Fn(&StreamId) -> bool) -> Vec<BoxFuture<'static, ()>>;
+
     /// How many aggregates are active.
     fn active(&self) -> usize;
 
@@ -157,6 +161,14 @@ impl<A: Aggregate> AnyPlace for Place<A> {
             }
             Some(_) => false,
         }
+    }
+
+    fn reload(&self, wanted: &dyn Fn(&StreamId) -> bool) -> Vec<BoxFuture<'static, ()>> {
+        let cells = self.shards.iter().flat_map(|shard| {
+            let shard = shard.lock();
+            shard.iter().filter(|(_, cell)| wanted(&cell.stream)).map(|(_, cell)| Arc::clone(cell)).collect::<Vec<_>>()
+        });
+        cells.map(|cell| cell.reload().boxed()).collect()
     }
 
     fn active(&self) -> usize {

@@ -5,7 +5,7 @@ use super::send::{AnyRejection, Sending, by_name};
 use super::shared::Shared;
 use super::{Engine, Party};
 use crate::codec::{AnyCodec, CodecError, Decode, Json};
-use crate::model::{Aggregate, Command, DecodeError, Event, EventSchema, Handles, Stored};
+use crate::model::{Aggregate, Command, DecodeError, Event, EventSchema, Handles, Shape, Stored};
 use std::any::{TypeId, type_name};
 use std::fmt;
 use std::sync::Arc;
@@ -79,7 +79,14 @@ pub struct AggregateDescriptor {
     pub(crate) version: u32,
     /// How its snapshots are read, if it has any.
     pub(crate) snapshot: Option<Decode>,
+    /// What is personal in each of the events, in their order.
+    pub(super) in_events: &'static [Said],
+    /// What is personal in the state.
+    pub(super) in_state: Said,
 }
+
+/// What a type says of what is personal in it, if it says anything.
+type Said = fn() -> Option<&'static Shape>;
 
 type MakePlace = fn(Arc<Shared>) -> Arc<dyn AnyPlace>;
 /// A stored event in its newest shape, as JSON.
@@ -101,7 +108,16 @@ impl AggregateDescriptor {
             to_json: to_json::<A::Event>,
             version: A::VERSION,
             snapshot: if A::SNAPSHOTS.is_some() { Some(read_snapshot::<A>) } else { None },
+            in_events: A::Event::PERSONAL,
+            in_state: || None,
         }
+    }
+
+    /// With what its state says of what is personal in it.
+    #[must_use]
+    pub const fn personal(mut self, in_state: fn() -> Option<&'static Shape>) -> Self {
+        self.in_state = in_state;
+        self
     }
 
     pub(super) fn party(&self) -> Party {
@@ -152,6 +168,8 @@ pub struct CommandDescriptor {
     pub(super) location: Location,
     pub(super) by_name: ByName,
     pub(crate) decode: Decode,
+    /// What is personal in it, if it says so.
+    pub(crate) in_command: Said,
 }
 
 /// Sends a command that came as JSON.
@@ -168,7 +186,15 @@ impl CommandDescriptor {
             location,
             by_name: by_name::<A, C>,
             decode: AnyCodec::reads::<C>,
+            in_command: || None,
         }
+    }
+
+    /// With what it says of what is personal in it.
+    #[must_use]
+    pub const fn personal(mut self, in_command: fn() -> Option<&'static Shape>) -> Self {
+        self.in_command = in_command;
+        self
     }
 
     pub(super) fn party(&self) -> Party {

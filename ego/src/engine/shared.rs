@@ -14,6 +14,7 @@ use crate::codec::AnyCodec;
 use crate::layer::EventLayer;
 use crate::message::{Name, Position, Tenant};
 use crate::model::{Aggregate, DecodeError, Services};
+use crate::privacy::Privacy;
 use crate::store::{AnyStore, StoreError};
 use crate::timer::Alarm;
 use std::collections::BTreeMap;
@@ -53,6 +54,8 @@ pub(crate) struct Shared {
     pub(super) tenant: Option<Tenant>,
     /// What stands as the source in the envelopes of published events.
     pub(crate) source: Arc<str>,
+    /// How personal data are sealed, if there are any.
+    pub(crate) privacy: Option<Privacy>,
 }
 
 impl Shared {
@@ -64,6 +67,11 @@ impl Shared {
     /// The inline views of an aggregate that nothing has happened to.
     pub(super) fn inline_views<A: Aggregate>(&self) -> Option<Box<Views<A>>> {
         self.inlines.get()?.views()
+    }
+
+    /// The store below: what is personal is sealed in what it gives.
+    pub(crate) fn store_at_rest(&self) -> &AnyStore {
+        self.privacy.as_ref().map_or(&self.store, |privacy| &privacy.at_rest)
     }
 
     /// Milliseconds from the engine's start until then.

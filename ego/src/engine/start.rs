@@ -18,6 +18,7 @@ use crate::consumer::{Consumers, enter};
 use crate::layer::{CommandLayer, EventLayer};
 use crate::message::{Name, Tenant};
 use crate::model::{Aggregate, Projection, Saga, Services};
+use crate::privacy::{Privacy, SubjectKeys};
 use crate::projection::{AnyProjection, OnNewVersion, ProjectionDescriptor, ProjectionOptions, ViewError};
 use crate::publish::{Publisher, PublisherOptions, Publishing};
 use crate::reactor::{Reacting, ReactorOptions, ReactorSources};
@@ -61,6 +62,7 @@ pub struct EngineBuilder {
     event_layers: Vec<Arc<dyn EventLayer>>,
     node: Option<String>,
     source: String,
+    subject_keys: Option<Arc<dyn SubjectKeys>>,
 }
 
 impl fmt::Debug for EngineBuilder {
@@ -96,6 +98,7 @@ impl Default for EngineBuilder {
             event_layers: Vec::new(),
             node: None,
             source: "/ego".to_owned(),
+            subject_keys: None,
         }
     }
 }
@@ -104,6 +107,13 @@ impl EngineBuilder {
     /// Keeps everything in this store; in memory when left out. [`Engine::stop`] closes it.
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(AnyStore::new(store));
+        self
+    }
+
+    /// Seals personal fields under the keys of their subjects, which are kept there; see [`privacy`](crate::privacy). Needed when
+    /// something in the program is personal, or was and is stored.
+    pub fn subject_keys(mut self, keys: impl SubjectKeys) -> Self {
+        self.subject_keys = Some(Arc::new(keys));
         self
     }
 
@@ -256,6 +266,8 @@ impl EngineBuilder {
         let unknown = |id: &TypeId| !projections.iter().any(|one| one.projection.id() == *id);
         let unknown = self.projections.iter().filter(|(id, _)| unknown(id));
         problems.extend(unknown.map(|(_, (projection, _))| StartProblem::UnknownProjection { projection }));
+        let personal = linked.personal(&projections);
+        problems.extend(linked.undeclared(&personal, &projections, self.codec.name(), self.subject_keys.is_some()));
         problems.extend(linked.unreadable(&stored, &self.retired));
         problems.extend(linked.publishing(&self.publishers, &self.source));
         let reactors = linked.reactors(self.reactors);
@@ -270,6 +282,8 @@ impl EngineBuilder {
         let limits = self.limits.in_bounds();
         let mut read = self.reads;
         read.push(AnyCodec::new(Json));
+        let privacy = self.subject_keys.map(|keys| Privacy::new(store.clone(), personal, keys));
+        let store = privacy.as_ref().map_or(store, |privacy| privacy.store());
         let head_at_start = store.head().await.map_err(StartError::Store)?;
         let shared = Arc::new(Shared {
             snapshots: Writer::new(store.clone(), runtime.clone(), limits.snapshot_bytes),
@@ -291,6 +305,7 @@ impl EngineBuilder {
             to_json: linked.aggregates.iter().map(|aggregate| (aggregate.kind, aggregate.to_json)).collect(),
             event_layers: self.event_layers.into(),
             source: self.source.into(),
+            privacy,
             tenant: self.tenant,
             limits,
         });

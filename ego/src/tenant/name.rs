@@ -34,9 +34,19 @@ impl Names {
         &self.prefix
     }
 
-    /// Where the tenant's tables are listed: no tenant's table, as there is no dot in it.
+    /// Where the tenant's tables are listed: no tenant's table, as no name begins with `@`.
     pub(super) fn registry(&self) -> Name {
-        self.scope.clone().into()
+        format!("{}tables", self.scope).into()
+    }
+
+    /// Where it stands how far the log was looked at for the tenant.
+    pub(super) fn reach(&self) -> Name {
+        format!("{}reach", self.scope).into()
+    }
+
+    /// Before all of the tenant's streams, behind all of those before it: no kind ends with the prefix.
+    pub(super) fn before_streams(&self) -> Result<StreamId, StoreError> {
+        StreamId::new(&*self.prefix, "!").map_err(|invalid| StoreError::other("listing a tenant's streams", invalid))
     }
 
     /// A kind or table, as the store knows it.

@@ -8,7 +8,7 @@ use crate::store::{AnyStore, Page, Store, StoreError};
 use bytes::{BufMut, Bytes};
 
 /// Their table.
-pub(in crate::engine) const KEPT: &str = "ego/kept";
+pub(crate) const KEPT: &str = "ego/kept";
 
 /// Where those of a stream stand: behind its kind and id, in which there are no control characters.
 fn prefix(stream: &StreamId) -> Vec<u8> {
@@ -25,6 +25,12 @@ pub(in crate::engine) fn kept_key(stream: &StreamId, revision: Revision) -> Byte
     let mut key = prefix(stream);
     key.put_u64(revision.get());
     key.into()
+}
+
+/// The stream in the key of a kept snapshot.
+pub(crate) fn stream_of_kept(key: &[u8]) -> Option<StreamId> {
+    let mut parts = key.splitn(3, |byte| *byte == 0).map(str::from_utf8);
+    StreamId::new(parts.next()?.ok()?, parts.next()?.ok()?).ok()
 }
 
 /// All of a stream, the earliest first.
