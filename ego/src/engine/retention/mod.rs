@@ -8,6 +8,7 @@ mod delete;
 mod reach;
 
 pub(super) use delete::after_snapshot;
+pub(crate) use delete::remove_kept;
 
 use super::Engine;
 use super::read::ReadError;
