@@ -378,3 +378,19 @@ async fn a_late_deletion_leaves_what_stands_for_a_later_one() {
     deletion.await.unwrap().unwrap();
     assert_eq!(on(inner).await.load::<ByHand>("a").await.unwrap().state.seen(), &seen);
 }
+
+/// Where the event is deleted that would tell a snapshot from that of another aggregate, its seal does.
+#[tokio::test]
+async fn the_snapshot_of_another_aggregate_is_not_taken_for_its_own() {
+    let inner = MemoryStore::new();
+    let engine = on(inner.clone()).await;
+    count::<ByHand>(&engine, "a", 10).await;
+    engine.send::<ByHand>("b", CountMany { by: 500, times: 10 }).await.unwrap();
+    let seen = by_events::<ByHand>(&engine, "b").await;
+    engine.snapshot::<ByHand>("a").await.unwrap();
+    let of_another = snapshot::<ByHand>(&engine, "a").await.unwrap();
+    engine.delete_events::<ByHand>("b", 0).await.unwrap();
+    let store = Watched::new(inner);
+    store.instead(move |_, _| Some(of_another.clone()));
+    assert_eq!(on(store).await.load::<ByHand>("b").await.unwrap().state.seen(), &seen);
+}
