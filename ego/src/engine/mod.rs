@@ -50,6 +50,7 @@ pub(crate) use read::keeps_events;
 pub use read::{History, Loaded, ReadError, Recorded, RecordedJson};
 pub(crate) use registry::ToJson;
 pub use registry::{AggregateDescriptor, CommandDescriptor, HandlersDescriptor, Location, TypeRef};
+pub(crate) use retention::remove_kept;
 pub use retention::{DeleteError, Deletion, HeldBack, Retention, SnapshotError};
 pub use send::{AnyRejection, Dispatch, IntoRevision, Receipt, Sending};
 pub(crate) use shared::{Codecs, Shared};
