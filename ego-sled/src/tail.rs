@@ -25,8 +25,8 @@ const COMMIT_BYTES: usize = 48;
 const SAVE_BYTES: usize = 96;
 const ROW_BYTES: usize = 192;
 
-/// The most streams in a layer: they go to the index in one batch, and whoever reads it waits meanwhile.
-const MOST_STREAMS: usize = 16 << 10;
+/// So many streams are enough for a layer: they go to the index in one batch, and whoever reads it waits meanwhile.
+const MANY_STREAMS: usize = 16 << 10;
 
 /// How large a layer grows before the indexer takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -243,15 +243,18 @@ impl Tail {
         nearest(&self.live).or_else(|| self.frozen.as_ref().and_then(|frozen| nearest(frozen)))
     }
 
-    /// Whether the live layer is large enough for the index.
+    /// Whether the live layer is enough for the index.
     pub(crate) fn is_due(&self) -> bool {
-        let live = &self.live;
-        live.bytes >= self.room.bytes || live.log >= self.room.log || live.streams.len() >= MOST_STREAMS
+        self.is_large() || self.live.streams.len() >= MANY_STREAMS
     }
 
-    /// Whether the writer has to wait: a layer is being applied, and the next one is due already (I12).
+    fn is_large(&self) -> bool {
+        self.live.bytes >= self.room.bytes || self.live.log >= self.room.log
+    }
+
+    /// Whether the writer has to wait: a layer is being applied, and there is no room for more of the next one (I12).
     pub(crate) fn is_full(&self) -> bool {
-        self.frozen.is_some() && self.is_due()
+        self.frozen.is_some() && self.is_large()
     }
 }
 
@@ -337,17 +340,21 @@ mod tests {
         }
         assert!(of_memory.is_due() && of_log.is_due());
         let mut of_streams = tail(usize::MAX, u64::MAX);
-        (0..MOST_STREAMS as u32 - 1).for_each(|id| publish(&mut of_streams, commit(id), 96));
+        (0..MANY_STREAMS as u32 - 1).for_each(|id| publish(&mut of_streams, commit(id), 96));
         publish(&mut of_streams, commit(0), 96);
         assert!(!of_streams.is_due());
         publish(&mut of_streams, commit(u32::MAX), 96);
         assert!(of_streams.is_due() && !of_streams.is_full());
-        // Another one may fill while it is applied, and then the writer waits.
-        of_streams.freeze().unwrap();
-        assert!(!of_streams.is_due() && !of_streams.is_full());
-        (0..MOST_STREAMS as u32).for_each(|id| publish(&mut of_streams, commit(id), 96));
-        assert!(of_streams.is_full());
-        of_streams.frozen = None;
-        assert!(of_streams.is_due() && !of_streams.is_full());
+        // The next one may fill while it is applied, and then the writer waits.
+        for tail in [&mut of_memory, &mut of_log] {
+            tail.freeze().unwrap();
+            for id in 0..10 {
+                assert!(!tail.is_full(), "{id}");
+                publish(tail, commit(id), 96);
+            }
+            assert!(tail.is_full());
+            tail.frozen = None;
+            assert!(tail.is_due() && !tail.is_full());
+        }
     }
 }
