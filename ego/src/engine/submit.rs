@@ -49,7 +49,7 @@ impl<A: Aggregate, C: HandledBy<A>> Submit<A, C> {
         let options = std::mem::take(&mut self.options);
         if telemetry::is_watched() {
             Ok(self.watched(command, options))
-        } else if self.door.inner.layers.is_empty() {
+        } else if options.past_layers || self.door.inner.layers.is_empty() {
             go::<A, C>(&self.door, &self.id, command, options)
         } else {
             Ok(layered::<A, C>(Arc::clone(&self.door), &self.id, command, options))
@@ -66,7 +66,7 @@ impl<A: Aggregate, C: HandledBy<A>> Submit<A, C> {
         let span = command_id.map_or_else(Span::none, |command_id| telemetry::send(A::KIND, &id, C::NAME, command_id, draft));
         let around = span.clone();
         let sent = async move {
-            let answered = if door.inner.layers.is_empty() {
+            let answered = if options.past_layers || door.inner.layers.is_empty() {
                 match go::<A, C>(&door, &id, command, options) {
                     Ok(under_way) => under_way.await,
                     Err(answered) => answered,
@@ -151,7 +151,7 @@ type Taken<A, C> = Result<(Arc<Cell<A>>, Order), CommandError<<C as HandledBy<A>
 fn take<A: Aggregate, C: HandledBy<A>>(door: &Arc<Door>, id: &str, options: Options) -> Taken<A, C> {
     let place = door.inner.place::<A>().ok_or(UnknownTarget::Aggregate { aggregate: std::any::type_name::<A>() })?;
     let shared = &door.inner.shared;
-    let Options { command_id, new_id, pass, expected, metadata, timeout, firing } = options;
+    let Options { command_id, new_id, past_layers: _, pass, expected, metadata, timeout, firing } = options;
     let pass = pass.or_else(|| Pass::enter(Arc::clone(door))).ok_or(CommandError::Stopped)?;
     let expected: Option<Expected> = expected.transpose().map_err(|RevisionZero| CommandError::RevisionZero)?;
     let own_id = command_id.is_some() && !new_id;

@@ -10,12 +10,14 @@ use std::fmt;
 use std::sync::Arc;
 use tracing::Instrument;
 
-/// Something that is done around the methods of projections and reactors. Given to
+/// Something that is done around the methods of projections and reactors, and around the giving of events to sagas. Given to
 /// [`EngineBuilder::event_layer`](crate::engine::EngineBuilder::event_layer).
 ///
 /// It stands around each attempt at an event. An error is a failure of the handler, and its policy decides what becomes of it; so is a
 /// panic. Answering `Ok` without [`NextEvent::run`] leaves the event out. What a layer does to a projection has to be the same each time
 /// that it is given the event: views are taken back and built anew by giving events again.
+///
+/// A saga keeps and retries by itself what its own methods cannot handle; an error of a layer around it stops the saga, visibly.
 ///
 /// Inline and live projections have no layers: the first are a part of the command, the second of a read. Publishers have none either;
 /// a [`Publisher`](crate::publish::Publisher) around another does the same.
@@ -52,7 +54,7 @@ pub struct EventCall<'e> {
     pub(crate) consumer: ConsumerKind,
     pub(crate) handler: &'e str,
     pub(crate) key: Option<&'e str>,
-    pub(crate) name: &'static str,
+    pub(crate) name: &'e str,
     pub(crate) event: &'e (dyn Any + Send + Sync),
     pub(crate) delivery: &'e Delivery,
 }
@@ -78,11 +80,11 @@ impl<'e> EventCall<'e> {
 
     /// The event's name in its newest shape.
     #[must_use]
-    pub fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'e str {
         self.name
     }
 
-    /// The event, if it is of this type.
+    /// The event, if it is of this type. A saga's is given as the `serde_json::Value` of its newest shape.
     #[must_use]
     pub fn event<E: 'static>(&self) -> Option<&'e E> {
         self.event.downcast_ref()

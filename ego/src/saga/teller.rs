@@ -79,7 +79,7 @@ impl<S: SagaSources> Teller<S> {
         for attempt in 1.. {
             let engine = self.shared.engine().ok_or(Untold::Stopped)?;
             let sending = engine.send::<Instance<S>>(&to.instance, command.clone());
-            let error = match sending.command_id(&to.command_id).metadata(to.metadata.clone()).await {
+            let error = match sending.command_id(&to.command_id).metadata(to.metadata.clone()).past_layers().await {
                 Ok(_) | Err(CommandError::Rejected(SagaRefusal::Ignored)) => return Ok(()),
                 // Another engine had it kept for later, or gave it after all.
                 Err(CommandError::CommandIdReused { .. }) => return Ok(()),
