@@ -1,5 +1,6 @@
 //! The macros, with what they accept. `ego-derive` writes the code; here are the words and the examples that run.
 
+mod delegate;
 mod readers;
 mod sagas;
 

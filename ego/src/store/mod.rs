@@ -6,7 +6,6 @@
 mod any;
 mod commit;
 mod contract;
-mod delegate;
 mod error;
 mod memory;
 mod read;
