@@ -1,8 +1,9 @@
 //! Running a reactor.
 
 use super::{Given, ReactorDescriptor, ReactorSource, ReactorSources};
-use crate::consumer::{Begin, Consumer, ConsumerKind, Control, Course, Follower, Handler, Policy, checkpoint_of};
+use crate::consumer::{Begin, Consumer, ConsumerKind, Control, Course, Follower, Handler, Policy, Way, checkpoint_of};
 use crate::engine::{Location, Shared};
+use crate::layer::{EventCall, handle, is_around};
 use crate::model::{Audience, DecodeError, Delivery, Failure, Stored};
 use crate::store::{Filter, RecordedEvent};
 use crate::subscription::{Follows, delivery};
@@ -79,14 +80,32 @@ fn consumer<R: ReactorSources>(
     let follows = Follows::Events(R::SOURCES.iter().fold(Filter::all(), |filter, source| filter.kind(source.kind)));
     let batch = shared.limits.page;
     Arc::new(Follower {
-        control: Control::new(ConsumerKind::Reactor, R::NAME, Arc::clone(&shared.clock)),
-        course: Course { follows, begin: options.begin, checkpoint, policy: options.policy, batch },
-        handler: Reaction(reactor),
-        shared: Arc::clone(shared),
+        way: Way {
+            control: Control::new(ConsumerKind::Reactor, R::NAME, Arc::clone(&shared.clock)),
+            course: Course { follows, begin: options.begin, checkpoint, policy: options.policy, batch },
+            shared: Arc::clone(shared),
+        },
+        handler: Reaction { reactor, shared: Arc::clone(shared) },
     })
 }
 
-struct Reaction<R>(R);
+struct Reaction<R> {
+    reactor: R,
+    shared: Arc<Shared>,
+}
+
+impl<R: ReactorSources> Reaction<R> {
+    async fn react(&self, given: &dyn Given<R>, delivery: &Delivery) -> Result<(), Failure> {
+        let reaction = given.react(&self.reactor, delivery);
+        let layers = &self.shared.event_layers;
+        if !is_around(layers) {
+            return reaction.await;
+        }
+        let (name, event) = given.event();
+        let call = EventCall { consumer: ConsumerKind::Reactor, handler: R::NAME, key: None, name, event, delivery };
+        handle(layers, call, reaction).await
+    }
+}
 
 impl<R: ReactorSources> Handler for Reaction<R> {
     type Item = (Box<dyn Given<R>>, Delivery);
@@ -107,9 +126,9 @@ impl<R: ReactorSources> Handler for Reaction<R> {
         Box::pin(async move {
             for (given, delivery) in items {
                 if attempt == 1 {
-                    given.react(&self.0, delivery).await?;
+                    self.react(&**given, delivery).await?;
                 } else {
-                    given.react(&self.0, &delivery.clone().with_attempt(attempt)).await?;
+                    self.react(&**given, &delivery.clone().with_attempt(attempt)).await?;
                 }
             }
             Ok(())

@@ -47,5 +47,5 @@ pub use record::{FailedTimer, Timer};
 
 pub(crate) use alarm::Alarm;
 pub(crate) use firing::Firing;
-pub(crate) use record::change;
+pub(crate) use record::{FAILED, TIMERS, change};
 pub(crate) use told::Timers;
