@@ -61,7 +61,8 @@ async fn after_stop_nothing_fires() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_fired_when_the_engine_stops_is_finished() {
-    let kitchen = Kitchen::new().await;
+    let store = MemoryStore::new();
+    let kitchen = Kitchen::on(store.clone()).await;
     kitchen.set("a", "k", Due::After(seconds(60)), "egg").await;
     let stirring = tokio::spawn(kitchen.engine.send::<Pot>("a", Stir {}).into_future());
     kitchen.cook.stirring.notified().await;
@@ -75,6 +76,8 @@ async fn what_is_fired_when_the_engine_stops_is_finished() {
     kitchen.cook.stirred.notify_one();
     stirring.await.unwrap().unwrap();
     stopping.await.unwrap().unwrap();
+    // By this clock it is not due.
+    assert_eq!(Kitchen::on(store).await.rang("a").await, ["egg"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,6 +138,8 @@ async fn an_engine_fires_what_another_scheduled_within_five_seconds() {
     let clock = ManualClock::at(noon());
     let one = Kitchen::with(store.clone(), clock.clone(), |builder| builder).await;
     let two = Kitchen::with(store.clone(), clock.clone(), |builder| builder).await;
+    // It has looked, and sleeps.
+    two.all_due_rang("b").await;
     one.set("a", "k", Due::After(seconds(60)), "egg").await;
     // Gone without a word.
     drop(one);
@@ -163,6 +168,27 @@ async fn what_another_engine_replaces_while_a_timer_is_on_its_way_has_no_effect(
     two.all_due_rang("a").await;
     assert_eq!(but_fences(two.rang("a").await), [""; 0]);
     assert_eq!(two.keys("a").await, ["k"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_was_held_up_does_not_repeat_a_tick_that_recorded_no_event() {
+    let (store, clock) = (Rigged::new(), ManualClock::at(noon()));
+    let one = Kitchen::with(store.clone(), clock.clone(), |builder| builder).await;
+    one.set("a", "k", Due::Cron(ego::timer::Cron::new("*/10 * * * *")), "silent").await;
+    let held = store.beside();
+    let two = Kitchen::on(held.clone()).await;
+    held.timers.forget_permits(usize::MAX);
+    held.timers.add_permits(1);
+    two.clock.advance(seconds(600));
+    until("it asked", async || held.timers_read.load(Ordering::SeqCst) == 2).await;
+    for tick in [1, 2] {
+        clock.set(noon() + seconds(600 * tick));
+        until("it ticked", async || one.waiting("a").await[0].due == noon() + seconds(600 * (tick + 1))).await;
+    }
+    // Nothing tells the second engine that the stream has moved on: it has not. But the tick's id is known.
+    held.timers.add_permits(1000);
+    two.all_due_rang("a").await;
+    assert_eq!(two.waiting("a").await[0].due, noon() + seconds(1800));
 }
 
 /// Threads, and a clock that goes on while commands cancel: whichever is first, nothing rings behind the cancellation.

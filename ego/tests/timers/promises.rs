@@ -51,6 +51,26 @@ async fn timers_of_one_aggregate_come_in_the_order_of_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_timer_that_becomes_due_while_earlier_ones_are_under_way_comes_behind_them() {
+    let kitchen = Kitchen::new().await;
+    for (key, after) in [("1", 60), ("2", 60), ("3", 61)] {
+        kitchen.set("a", key, Due::At(noon() + seconds(after) + Duration::from_millis(key.len() as u64)), key).await;
+    }
+    let stirring = tokio::spawn(kitchen.engine.send::<Pot>("a", Stir {}).into_future());
+    kitchen.cook.stirring.notified().await;
+    kitchen.clock.set(noon() + seconds(61));
+    until("the first waits for its turn", async || kitchen.engine.queued_commands() == 1).await;
+    kitchen.clock.advance(seconds(1));
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+    }
+    kitchen.cook.stirred.notify_one();
+    stirring.await.unwrap().unwrap();
+    until("all came", async || kitchen.rang("a").await.len() == 3).await;
+    assert_eq!(kitchen.rang("a").await[2], "3");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_earlier_timer_wakes_whoever_sleeps_for_a_later_one() {
     let kitchen = Kitchen::new().await;
     kitchen.set("a", "late", Due::After(seconds(3600)), "late").await;
