@@ -6,6 +6,7 @@
 mod aggregate;
 mod command;
 mod ctxt;
+mod duration;
 mod event;
 mod handlers;
 mod hygiene;
@@ -16,6 +17,7 @@ mod method;
 mod name;
 mod options;
 mod outside;
+mod personal;
 mod reader;
 mod signature;
 mod suggest;
@@ -28,9 +30,15 @@ use reader::What;
 use syn::{DeriveInput, parse_macro_input};
 
 /// See `ego::Event`.
-#[proc_macro_derive(Event, attributes(event, ego))]
+#[proc_macro_derive(Event, attributes(event, personal, ego))]
 pub fn event(input: TokenStream) -> TokenStream {
     event::derive(&parse_macro_input!(input as DeriveInput)).into()
+}
+
+/// See `ego::Personal`.
+#[proc_macro_derive(Personal, attributes(personal, ego))]
+pub fn personal(input: TokenStream) -> TokenStream {
+    personal::derive(&parse_macro_input!(input as DeriveInput)).into()
 }
 
 /// See `ego::Command`.

@@ -117,12 +117,11 @@ pub(crate) fn value<'m>(meta: &ParseNestedMeta<'m>, shape: &str) -> syn::Result<
 }
 
 /// An option that is a word alone.
-pub(crate) fn flag(meta: &ParseNestedMeta) -> syn::Result<Span> {
-    let span = meta.path.span();
+pub(crate) fn flag(meta: &ParseNestedMeta) -> syn::Result<()> {
     if meta.input.is_empty() || meta.input.peek(Token![,]) {
-        return Ok(span);
+        return Ok(());
     }
-    Err(syn::Error::new(span, format!("this option takes no value: `{}`", show(&meta.path))))
+    Err(syn::Error::new(meta.path.span(), format!("this option takes no value: `{}`", show(&meta.path))))
 }
 
 /// The string behind the `=`.

@@ -5,16 +5,15 @@
 use crate::entry::{self, Entry};
 use crate::find::Reader;
 use crate::group::GroupWriter;
-use crate::index::LAYER_WEIGHT;
 use crate::key::{CommitRef, Head};
 use crate::log::{Place, Spot};
 use crate::record::ENTRY_HEADER;
-use crate::request::{Done, MAX_COMMIT_BYTES, Prepared, Request, Steps, Task, Verdicts};
+use crate::request::{Batch, Done, MAX_COMMIT_BYTES, Prepared, Request, Steps, Task, Verdicts};
 use crate::row::RecordedStep;
 use crate::shared::Shared;
 use crate::tail::{Effect, Reach};
 use ego::message::{Expected, Position, Revision, StreamId};
-use ego::store::{Committed, Refusal, Stepped, StoreError, Verdict};
+use ego::store::{Committed, Refusal, Stepped, StoreError, Verdict, holds_up};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,8 +21,6 @@ use tokio::sync::OwnedSemaphorePermit;
 
 /// A group that holds this much is written before more is decided.
 const MAX_GROUP_BYTES: usize = 4 << 20;
-/// How much may wait for the indexer before the writer waits too.
-const MAX_TAIL_WEIGHT: usize = 16 * LAYER_WEIGHT;
 
 enum Answer {
     Verdicts(Verdicts, Vec<Verdict>),
@@ -83,7 +80,7 @@ impl Writer {
         let mut requests = Vec::new();
         while self.reader.shared.queue.take(&mut requests) {
             let shared = Arc::clone(&self.reader.shared);
-            if let Err(error) = shared.indexing.wait_for_room(MAX_TAIL_WEIGHT, || shared.tail.read().weight()) {
+            if let Err(error) = shared.indexing.wait_for_room(|| !shared.tail.read().is_full()) {
                 self.halt(&error);
             } else if let Some(error) = shared.indexing.failure() {
                 self.halt(&error);
@@ -127,7 +124,9 @@ impl Writer {
         match task {
             Task::Append { batch, answer } => {
                 let mut broken = HashSet::new();
-                let verdicts: Result<Vec<_>, _> = batch.into_iter().map(|commit| self.decide(commit, &mut broken)).collect();
+                let Batch { commits, encoded } = batch;
+                let decide = |commit| self.decide(commit, &encoded, &mut broken);
+                let verdicts: Result<Vec<_>, _> = commits.into_iter().map(decide).collect();
                 match verdicts {
                     Ok(verdicts) => self.answers.push((Answer::Verdicts(answer, verdicts), permit)),
                     Err(error) => drop(answer.send(Err(error))),
@@ -169,46 +168,32 @@ impl Writer {
         }
     }
 
-    fn decide(&mut self, commit: Prepared, broken: &mut HashSet<StreamId>) -> Result<Verdict, StoreError> {
-        let (head, may_be_repeated) = {
-            let mut hot = self.reader.shared.hot.lock();
-            let known = hot.load(&self.reader, &commit.stream)?;
-            (known.head.clone(), known.commands.contains(&commit.hash))
-        };
-        let before = if may_be_repeated && !head.erased { self.recorded_before(&commit)? } else { None };
-        let refused = match before {
-            _ if head.erased => Some(Verdict::Refused(Refusal::Erased)),
-            Some(before) => Some(Verdict::Repeated(before)),
-            None => refusal(&commit, &head, broken).map(Verdict::Refused),
-        };
-        match refused {
-            Some(verdict) => {
-                broken.insert(commit.stream);
-                Ok(verdict)
-            }
-            None => self.record(commit).map(Verdict::Committed),
-        }
-    }
-
-    fn recorded_before(&mut self, commit: &Prepared) -> Result<Option<Committed>, StoreError> {
-        let id = &commit.metadata.command_id;
-        let found = self.reader.find_command(&commit.stream, id)?;
-        if found.is_some() || self.group.is_empty() {
-            return Ok(found);
-        }
-        // It may be in the group that is gathered: a repetition is told of only when the first is durable.
-        self.flush_now()?;
-        self.reader.find_command(&commit.stream, id)
-    }
-
-    fn record(&mut self, commit: Prepared) -> Result<Committed, StoreError> {
+    /// Decides a commit of a batch that has it encoded.
+    fn decide(&mut self, commit: Prepared, batch: &[u8], broken: &mut HashSet<StreamId>) -> Result<Verdict, StoreError> {
+        let encoded = batch.get(commit.encoded.clone()).unwrap_or_default();
         // The kind and the two places stand in front of what was encoded.
         // Its rows stand behind it in the same group: no crash parts them.
-        let of_rows = commit.rows.as_ref().map_or(0, |rows| ENTRY_HEADER + rows.content.len());
-        self.make_room(commit.encoded.len() + 17 + of_rows)?;
-        let Prepared { stream, metadata, codec, reply, places, state, types, hash, encoded, rows, .. } = commit;
-        let mut hot = self.reader.shared.hot.lock();
-        let known = hot.load(&self.reader, &stream)?;
+        let content = encoded.len() + 17 + commit.rows.as_ref().map_or(0, |rows| ENTRY_HEADER + rows.content.len());
+        // Before the streams are locked: it may write the group.
+        self.make_room(content)?;
+        let shared = Arc::clone(&self.reader.shared);
+        let mut hot = shared.hot.lock();
+        let mut known = hot.load(&self.reader, &commit.stream)?;
+        if known.commands.contains(&commit.hash) && !known.head.erased {
+            drop(hot);
+            if let Some(before) = self.recorded_before(&commit)? {
+                broken.insert(commit.stream);
+                return Ok(Verdict::Repeated(before));
+            }
+            self.make_room(content)?;
+            hot = shared.hot.lock();
+            known = hot.load(&self.reader, &commit.stream)?;
+        }
+        if let Some(refusal) = refusal(&commit, &known.head, broken) {
+            broken.insert(commit.stream);
+            return Ok(Verdict::Refused(refusal));
+        }
+        let Prepared { stream, metadata, codec, reply, places, state, types, hash, rows, .. } = commit;
         let head = &mut known.head;
         if places > 0 {
             self.position += u64::from(places);
@@ -217,7 +202,7 @@ impl Writer {
         }
         head.commits += 1;
         let (revision, position) = (head.revision, head.position);
-        let place = self.group.push(places, |buffer| entry::write_commit(buffer, revision, position, &encoded));
+        let place = self.group.push(places, |buffer| entry::write_commit(buffer, revision, position, encoded));
         if state {
             head.state = Some(place);
         }
@@ -231,7 +216,7 @@ impl Writer {
         if let Some(rows) = rows {
             self.push_rows(rows);
         }
-        Ok(Committed {
+        Ok(Verdict::Committed(Committed {
             revision: Revision::new(revision),
             position: Position::new(position),
             events,
@@ -239,7 +224,18 @@ impl Writer {
             command: metadata.command.clone(),
             codec,
             reply,
-        })
+        }))
+    }
+
+    fn recorded_before(&mut self, commit: &Prepared) -> Result<Option<Committed>, StoreError> {
+        let id = &commit.metadata.command_id;
+        let found = self.reader.find_command(&commit.stream, id)?;
+        if found.is_some() || self.group.is_empty() {
+            return Ok(found);
+        }
+        // It may be in the group that is gathered: a repetition is told of only when the first is durable.
+        self.flush_now()?;
+        self.reader.find_command(&commit.stream, id)
     }
 
     /// The steps of [`Store::step`](ego::store::Store::step) that need the writer.
@@ -269,8 +265,7 @@ impl Writer {
     /// There must be room.
     fn push_rows(&mut self, step: RecordedStep) {
         let place = self.group.push(0, |buffer| buffer.extend_from_slice(&step.content));
-        let weight = step.weight();
-        self.effects.push(Effect::Rows { rows: step.rows, place, weight });
+        self.effects.push(Effect::Rows { rows: step.rows, place });
     }
 
     fn checkpoint(&mut self, consumer: String, position: Option<u64>) -> Result<(), StoreError> {
@@ -308,7 +303,9 @@ impl Writer {
             return Ok(());
         }
         let needed = self.reader.position_of(&stream, asked)?.ok_or_else(|| self.reader.index.table().unreadable())?;
-        if let Some((consumer, checkpoint)) = self.checkpoints.iter().find(|(_, checkpoint)| **checkpoint < Some(needed)) {
+        let late =
+            |(consumer, checkpoint): &(&String, &Option<Position>)| **checkpoint < Some(needed) && holds_up(consumer, &stream);
+        if let Some((consumer, checkpoint)) = self.checkpoints.iter().find(late) {
             return Err(StoreError::HeldBack { consumer: consumer.clone(), checkpoint: *checkpoint, needed });
         }
         self.push(&Entry::Delete { stream: stream.clone(), revision: asked })?;
@@ -378,13 +375,13 @@ impl Writer {
     fn publish(&mut self, began: Spot) {
         let reach = Reach { sequence: self.group.written(), position: self.position, spot: self.group.spot() };
         let shared = Arc::clone(&self.reader.shared);
-        let weight = {
+        let news_to_the_indexer = {
             let mut tail = shared.tail.write();
-            let before = tail.live.weight;
+            let before = (tail.live.reach.is_none(), tail.is_due());
             tail.publish(self.effects.drain(..), began, reach);
-            (before, tail.live.weight)
+            before.0 || !before.1 && tail.is_due()
         };
-        if weight.0 == 0 || weight.0 < LAYER_WEIGHT && weight.1 >= LAYER_WEIGHT {
+        if news_to_the_indexer {
             shared.indexing.nudge();
         }
         let head = Position::new(self.position);
@@ -419,6 +416,9 @@ impl Drop for Writer {
 
 /// Steps 3 to 5 of the contract.
 fn refusal(commit: &Prepared, head: &Head, broken: &HashSet<StreamId>) -> Option<Refusal> {
+    if head.erased {
+        return Some(Refusal::Erased);
+    }
     let actual = Revision::new(head.revision);
     let relies = matches!(commit.expected, Expected::NoStream | Expected::Exact(_));
     if relies && !broken.is_empty() && broken.contains(&commit.stream) {

@@ -5,7 +5,7 @@ use crate::hash::Seed;
 use crate::row::RecordedStep;
 use bytes::Bytes;
 use ego::message::{Actor, CausationId, CommandId, CorrelationId, Metadata, Name, StreamId, Tenant};
-use ego::store::{Body, Commit, Committed, NewEvent, NewState, RowChange};
+use ego::store::{Body, Commit, Committed, NewEvent, NewState};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeMap, HashSet};
@@ -177,21 +177,20 @@ struct BlankWire<'a> {
     shapes: Vec<(&'a str, u32)>,
 }
 
-/// A commit without its places, which the writer decides, and without its rows, which have an entry of their own: this part is encoded
-/// where the commit comes from.
-pub(crate) fn encode_commit(commit: &Commit) -> Result<Vec<u8>, postcard::Error> {
-    let rows: usize = commit.rows.iter().map(RowChange::size).sum();
-    let capacity = commit.size() - rows + 64;
-    encode_parts(&commit.stream, &commit.metadata, &commit.codec, &commit.reply, &commit.body, capacity)
+/// Adds a commit without its places, which the writer decides, and without its rows, which have an entry of their own: this part is
+/// encoded where the commit comes from.
+pub(crate) fn encode_commit(buffer: &mut Vec<u8>, commit: &Commit) -> Result<(), postcard::Error> {
+    *buffer = encode_parts(std::mem::take(buffer), &commit.stream, &commit.metadata, &commit.codec, &commit.reply, &commit.body)?;
+    Ok(())
 }
 
 fn encode_parts(
+    buffer: Vec<u8>,
     stream: &StreamId,
     metadata: &Metadata,
     codec: &str,
     reply: &[u8],
     body: &Body,
-    capacity: usize,
 ) -> Result<Vec<u8>, postcard::Error> {
     let correlation_id = metadata.correlation_id.as_str();
     let body = match body {
@@ -224,7 +223,7 @@ fn encode_parts(
         reply: Raw(reply),
         body,
     };
-    postcard::serialize_with_flavor(&wire, Whole(Vec::with_capacity(capacity)))
+    postcard::serialize_with_flavor(&wire, Whole(buffer))
 }
 
 /// Bytes are added in runs, not one by one.
@@ -239,7 +238,11 @@ impl postcard::ser_flavors::Flavor for Whole {
     }
 
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
+        // Most numbers are one byte.
+        match bytes {
+            [byte] => self.0.push(*byte),
+            bytes => self.0.extend_from_slice(bytes),
+        }
         Ok(())
     }
 
@@ -260,7 +263,8 @@ pub(crate) fn write_commit(buffer: &mut Vec<u8>, revision: u64, position: u64, e
 pub(crate) fn write_entry(buffer: &mut Vec<u8>, entry: &Entry) -> Result<(), postcard::Error> {
     let (kind, content) = match entry {
         Entry::Commit(commit) => {
-            let encoded = encode_parts(&commit.stream, &commit.metadata, &commit.codec, &commit.reply, &commit.body, 256)?;
+            let RecordedCommit { stream, metadata, codec, reply, body, .. } = &**commit;
+            let encoded = encode_parts(Vec::new(), stream, metadata, codec, reply, body)?;
             write_commit(buffer, commit.revision, commit.position, &encoded);
             return Ok(());
         }

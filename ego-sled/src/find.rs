@@ -6,10 +6,12 @@ use crate::error;
 use crate::index::Index;
 use crate::key::{self, Chunk, CommitRef, Head, StreamEntry};
 use crate::log::Place;
+use crate::read::{PAGE_BYTES, PAGE_ITEMS};
 use crate::shared::Shared;
 use bytes::Bytes;
 use ego::message::{CommandId, StreamId};
-use ego::store::{Committed, Direction, StoreError};
+use ego::store::{Committed, Direction, Page, StoreError};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Reads an open store.
@@ -56,6 +58,46 @@ impl Reader {
             Ok(found.is_none())
         })?;
         Ok(found)
+    }
+
+    /// What was recorded for the commands of a stream, in the order of recording, from this ordinal on.
+    pub(crate) fn list_commands(&self, stream: &StreamId, from: u64, limit: usize) -> Result<Page<Committed, u64>, StoreError> {
+        let mut found = BTreeMap::new();
+        // One more than the page takes, to see whether there is a next one.
+        let end = from.saturating_add(limit.clamp(1, PAGE_ITEMS) as u64);
+        let mut take = |first: u64, commits: &[CommitRef]| {
+            found.extend((first..).zip(commits.iter().copied()).filter(|(ordinal, _)| (from..=end).contains(ordinal)));
+        };
+        // From the tail down: what moves meanwhile is found at least once, and told by its ordinal.
+        let wiped = {
+            let tail = self.shared.tail.read();
+            tail.layers(stream).for_each(|layer| take(layer.first(), &layer.commits));
+            tail.layers(stream).any(|layer| layer.wiped)
+        };
+        if !wiped && let Some(StreamEntry { head, recent }) = self.index.stream(stream)? {
+            let first = head.commits.saturating_sub(recent.len() as u64);
+            take(first, &recent);
+            let prefix = key::chunks(stream);
+            self.index.table().scan(&prefix, key::behind(&prefix).as_deref(), false, |_, value| {
+                let chunk = self.index.value::<Chunk>(value)?;
+                take(chunk.first, &chunk.commits);
+                Ok(chunk.first <= end)
+            })?;
+        }
+        let (mut items, mut bytes, mut next) = (Vec::new(), 0, None);
+        for (ordinal, commit) in found {
+            if ordinal == end || bytes >= PAGE_BYTES {
+                next = Some(ordinal);
+                break;
+            }
+            // Erased meanwhile.
+            let Some(recorded) = self.commit(stream, &commit, &mut Texts::default())? else {
+                return Ok(Page { items: Vec::new(), next: None });
+            };
+            bytes += recorded.reply.len();
+            items.push(recorded.committed());
+        }
+        Ok(Page { items, next })
     }
 
     /// Visits the commits of a stream, each at least once, in no promised order, while `visit` says true.

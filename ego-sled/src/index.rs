@@ -1,5 +1,5 @@
-//! The index: what is derived from the log, kept in one table. Layers are applied to it in order, each in one batch together with
-//! how far it goes, off the hot path. Lost or damaged, it is rebuilt (`recover.rs`).
+//! The index: what is derived from the log, kept in one table. Layers are applied to it in order, each together with how far it
+//! goes, off the hot path. Lost or damaged, it is rebuilt (`recover.rs`).
 
 use crate::engine::{Changes, Engine, Table};
 use crate::error;
@@ -7,7 +7,7 @@ use crate::key::{self, Chunk, CommitRef, INDEX_FORMAT, Meta, StreamEntry};
 use crate::options::Durability;
 use crate::row::Row;
 use crate::shared::Shared;
-use crate::tail::{Layer, LayerStream};
+use crate::tail::{Layer, LayerStream, Reach};
 use ego::message::StreamId;
 use ego::store::StoreError;
 use parking_lot::Mutex;
@@ -17,12 +17,14 @@ use std::time::{Duration, Instant};
 
 /// How many commits stay in a stream's entry before they move into chunks.
 const RECENT: usize = 32;
+/// How many rows are applied at a time.
+const BATCH_ROWS: usize = if cfg!(test) { 16 } else { 256 };
 /// The most commits in a chunk: it stays below the size from which sled keeps values in files of their own.
 const CHUNK: usize = 160;
-/// How much waits, at most, before it is applied.
-pub(crate) const LAYER_WEIGHT: usize = if cfg!(test) { 256 } else { 16 << 10 };
-/// How long it waits, at most.
-const LAYER_AGE: Duration = Duration::from_secs(1);
+/// How long something waits, at most, before it is applied, though it is not much and more comes all the time.
+const LAYER_AGE: Duration = Duration::from_secs(5);
+/// The same in the buffered mode, where it is made durable only then.
+const BUFFERED_AGE: Duration = Duration::from_secs(1);
 /// How often what was applied is made durable.
 const FLUSH_AGE: Duration = Duration::from_secs(5);
 
@@ -97,16 +99,15 @@ impl Index {
         Row::decode(value).ok_or_else(|| self.table().unreadable())
     }
 
-    /// Applies a layer: all of it, and how far it goes, or nothing.
+    // Whoever reads the index waits while sled applies a batch, so batches are short.
+    // 1. the rows, some at a time: each says all that there is to say of it, so after a crash it is applied again  2. the rest in one
+    // batch, and how far the index is. Readers find all of it in the layer meanwhile.
+    /// Applies a layer.
     pub(crate) fn apply(&self, layer: &Layer) -> Result<(), StoreError> {
         let Some(reach) = layer.reach else { return Ok(()) };
         let mut meta = self.meta.lock();
-        let mut batch = Batch {
-            index: self,
-            changes: Vec::with_capacity(layer.streams.len() * 2 + layer.rows.len()),
-            keys: meta.keys,
-            sum: meta.sum,
-        };
+        let mut batch = Batch { index: self, changes: Vec::new(), meta: *meta };
+        self.apply_rows(&mut batch, layer, reach)?;
         for (stream, layered) in &layer.streams {
             self.apply_stream(&mut batch, stream, layered)?;
         }
@@ -122,30 +123,36 @@ impl Index {
                 None => batch.remove(key::consumer(consumer))?,
             }
         }
+        batch.meta.sequence = reach.sequence;
+        batch.meta.position = reach.position;
+        batch.meta.spot = Some(reach.spot);
+        batch.meta.deletions |= layer.streams.values().any(|stream| stream.wiped || stream.head.deleted > 0);
+        *meta = batch.apply()?;
+        Ok(())
+    }
+
+    /// Leaves the last of them in the batch.
+    fn apply_rows(&self, batch: &mut Batch<'_>, layer: &Layer, reach: Reach) -> Result<(), StoreError> {
+        batch.meta.ahead = reach.sequence;
         for (name, row) in &layer.rows {
+            if batch.changes.len() == BATCH_ROWS {
+                batch.apply()?;
+            }
             match row {
                 Some(row) => batch.set(key::row(name), row.encode().map_err(encoding)?)?,
                 None => batch.remove(key::row(name))?,
             }
         }
-        let Batch { mut changes, keys, sum, .. } = batch;
-        let next = Meta {
-            sequence: reach.sequence,
-            position: reach.position,
-            spot: Some(reach.spot),
-            deletions: meta.deletions || layer.streams.values().any(|stream| stream.wiped || stream.head.deleted > 0),
-            keys,
-            sum,
-            ..*meta
-        };
-        changes.push((key::META.to_vec(), Some(encode(&next)?)));
-        self.table().apply(changes)?;
-        *meta = next;
         Ok(())
     }
 
     fn apply_stream(&self, batch: &mut Batch<'_>, stream: &StreamId, layered: &LayerStream) -> Result<(), StoreError> {
-        let StreamEntry { head: before, mut recent } = self.stream(stream)?.unwrap_or_default();
+        let key = key::stream(stream);
+        let old = self.table().get(&key)?;
+        let StreamEntry { head: before, mut recent } = match &old {
+            Some(old) => self.value(old)?,
+            None => StreamEntry::default(),
+        };
         if before.save() != layered.head.save() {
             before.save().map_or(Ok(()), |position| batch.remove(key::save(position)))?;
             if let Some(position) = layered.head.save() {
@@ -176,40 +183,50 @@ impl Index {
             }
             recent.clear();
         }
-        batch.set(key::stream(stream), encode(&StreamEntry { head: layered.head.clone(), recent })?)
+        let entry = encode(&StreamEntry { head: layered.head.clone(), recent })?;
+        batch.replace(key, Some(entry), old.as_deref());
+        Ok(())
     }
 }
 
-/// Changes in the making, with the sum of the table after them.
+/// Changes in the making, with what the table says of itself after them.
 struct Batch<'a> {
     index: &'a Index,
     changes: Changes,
-    keys: u64,
-    sum: u64,
+    meta: Meta,
 }
 
 impl Batch<'_> {
-    // No key is changed twice in a batch, so what it replaces stands in the table.
-    fn replace(&mut self, key: &[u8]) -> Result<(), StoreError> {
-        if let Some(old) = self.index.table().get(key)? {
-            self.keys -= 1;
-            self.sum = self.sum.wrapping_sub(pair_sum(key, &old));
-        }
-        Ok(())
+    /// Makes all of the changes or none; the batch is empty then.
+    fn apply(&mut self) -> Result<Meta, StoreError> {
+        self.changes.push((key::META.to_vec(), Some(encode(&self.meta)?)));
+        self.index.table().apply(std::mem::take(&mut self.changes))?;
+        Ok(self.meta)
     }
 
     fn set(&mut self, key: Vec<u8>, value: Vec<u8>) -> Result<(), StoreError> {
-        self.replace(&key)?;
-        self.keys += 1;
-        self.sum = self.sum.wrapping_add(pair_sum(&key, &value));
-        self.changes.push((key, Some(value)));
+        let old = self.index.table().get(&key)?;
+        self.replace(key, Some(value), old.as_deref());
         Ok(())
     }
 
     fn remove(&mut self, key: Vec<u8>) -> Result<(), StoreError> {
-        self.replace(&key)?;
-        self.changes.push((key, None));
+        let old = self.index.table().get(&key)?;
+        self.replace(key, None, old.as_deref());
         Ok(())
+    }
+
+    // No key is changed twice in a batch, so what it replaces stands in the table.
+    fn replace(&mut self, key: Vec<u8>, new: Option<Vec<u8>>, old: Option<&[u8]>) {
+        if let Some(old) = old {
+            self.meta.keys -= 1;
+            self.meta.sum = self.meta.sum.wrapping_sub(pair_sum(&key, old));
+        }
+        if let Some(new) = &new {
+            self.meta.keys += 1;
+            self.meta.sum = self.meta.sum.wrapping_add(pair_sum(&key, new));
+        }
+        self.changes.push((key, new));
     }
 }
 
@@ -229,18 +246,20 @@ fn encoding(error: postcard::Error) -> StoreError {
     StoreError::other("encoding for the index", error)
 }
 
-// 1. freeze what is durable  2. in the buffered mode, sync the log: the index is never ahead of it  3. apply it in one batch
+// 1. freeze what is durable  2. in the buffered mode, sync the log: the index is never ahead of it  3. apply it
 // 4. drop the layer. Readers find it in the layer until after 3. A crash at any time leaves the index at the end of some batch.
 /// What the indexer's thread does until the writer is done.
 pub(crate) fn run(shared: &Shared, index: &Index) {
     let _watch = Watch(shared);
+    let buffered = shared.options.durability == Durability::Buffered;
+    let age = if buffered { BUFFERED_AGE } else { LAYER_AGE };
     let mut flushed = Instant::now();
     let mut unflushed = false;
     loop {
-        let done = shared.indexing.wait(LAYER_AGE, LAYER_WEIGHT, || shared.tail.read().live.weight);
+        let done = shared.indexing.wait(age, &shared.tail);
         let frozen = shared.tail.write().freeze();
         if let Some(layer) = frozen {
-            let synced = if shared.options.durability == Durability::Buffered { shared.sync_log() } else { Ok(()) };
+            let synced = if buffered { shared.sync_log() } else { Ok(()) };
             if let Err(error) = synced.and_then(|()| index.apply(&layer)) {
                 tracing::error!(%error, "the index fell behind for good; the store takes no writes until it is opened again");
                 shared.indexing.fail(&error);
@@ -277,10 +296,13 @@ impl Drop for Watch<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::SledStore;
+    use crate::compare::copy_folder;
     use crate::key::Head;
     use crate::log::Spot;
     use crate::row::Kept;
-    use crate::tail::Reach;
+    use bytes::Bytes;
+    use ego::store::{RowChange, Step, Store};
 
     fn open(folder: &std::path::Path) -> Result<Index, String> {
         Engine::open(folder, 1 << 20).and_then(|engine| Index::open(engine, 7))
@@ -322,6 +344,60 @@ mod tests {
             Engine::remove(folder.path()).unwrap();
         }
         assert!(open(folder.path()).is_ok());
+    }
+
+    /// A layer's rows come before the rest of it: a kill in between leaves some that are newer than the index says it is.
+    #[tokio::test]
+    async fn a_layer_that_was_applied_in_part_is_no_damage_and_ends_as_the_log_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, kept) = (folder.path().join("store"), folder.path().join("kept"));
+        let (open, index) = (|| SledStore::open(&path).unwrap(), || Engine::open(&path.join("index"), 1 << 20).unwrap());
+        let keys: Vec<Bytes> = (0..2 * BATCH_ROWS as u8 + 5).map(|key| vec![key].into()).collect();
+        let change = async |change: &dyn Fn(&Bytes) -> RowChange| {
+            let store = open();
+            store.step(Step { advance: None, rows: keys.iter().map(change).collect() }).await.unwrap();
+            store.close().await.unwrap();
+        };
+        change(&|key| RowChange::put("t", key.clone(), "before")).await;
+        copy_folder(&path.join("index"), &kept).unwrap();
+        let removed = |key: &Bytes| key[0] % 3 == 0;
+        change(&|key| if removed(key) { RowChange::remove("t", key.clone()) } else { RowChange::put("t", key.clone(), "after") })
+            .await;
+        let newer = index();
+        let meta: Meta = postcard::from_bytes(&newer.index.get(key::META).unwrap().unwrap()).unwrap();
+        let newer = Index::open(newer, meta.store).unwrap();
+        let reach = Reach { sequence: meta.sequence, position: meta.position, spot: meta.spot.unwrap() };
+        let mut layer = Layer { reach: Some(reach), ..Layer::default() };
+        for key in &keys {
+            let name = crate::row::name("t", key).unwrap();
+            layer.rows.insert(name.clone().into(), newer.row(&name).unwrap());
+        }
+        drop(newer);
+        for told in [true, false] {
+            Engine::remove(&path.join("index")).unwrap();
+            copy_folder(&kept, &path.join("index")).unwrap();
+            let half = Index::open(index(), meta.store).unwrap();
+            let before = half.meta();
+            let mut batch = Batch { index: &half, changes: Vec::new(), meta: before };
+            half.apply_rows(&mut batch, &layer, reach).unwrap();
+            assert_eq!(batch.changes.len(), 5);
+            let mut now: Meta = half.read(key::META).unwrap().unwrap();
+            assert_eq!((now.sequence, now.spot, now.ahead), (before.sequence, before.spot, reach.sequence));
+            if !told {
+                now.ahead = now.sequence;
+                half.table().apply(vec![(key::META.to_vec(), Some(encode(&now).unwrap()))]).unwrap();
+            }
+            drop(half);
+            let mut damage = SledStore::verify(&path).unwrap().damage;
+            damage.retain(|damage| !damage.contains("of a store that was closed; opening applies them"));
+            assert_eq!(damage.is_empty(), told, "{damage:?}");
+            let store = open();
+            assert_eq!(store.recovery().index_rebuilt, None);
+            let found = store.load_rows("t", &keys).await.unwrap();
+            assert!(found.iter().zip(&keys).all(|(row, key)| row.as_deref() == (!removed(key)).then_some(b"after")), "{found:?}");
+            store.close().await.unwrap();
+            assert_eq!(SledStore::verify(&path).unwrap().damage, Vec::<String>::new());
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) const META: &[u8] = b"m";
 /// The version of all this. Another one is rebuilt from the log.
-pub(crate) const INDEX_FORMAT: u32 = 2;
+pub(crate) const INDEX_FORMAT: u32 = 3;
 
 /// How far the index is, and the sum of all that it holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +28,9 @@ pub(crate) struct Meta {
     pub(crate) store: u64,
     /// The last group that was applied, 0 for none.
     pub(crate) sequence: u64,
-    /// The head of the log behind it.
+    /// The last group that rows may be of: a layer's rows come before the rest of it.
+    pub(crate) ahead: u64,
+    /// The head of the log behind `sequence`.
     pub(crate) position: u64,
     /// Where the next group begins; `None` for the start.
     pub(crate) spot: Option<Spot>,

@@ -1,6 +1,7 @@
 //! How a store is opened.
 
 use crate::io::{Disk, RealDisk};
+use crate::tail::LayerRoom;
 use crate::{SledStore, log};
 use ego::store::StoreError;
 use std::path::PathBuf;
@@ -54,10 +55,16 @@ impl Options {
     }
 
     /// About how many bytes of the index are kept in memory: 64 MiB unless told otherwise, at least 1 MiB. What is known about busy
-    /// streams takes up to as much again.
+    /// streams takes up to as much again, and what the index lacks half as much.
     pub fn cache_bytes(mut self, bytes: u64) -> Self {
         self.cache_bytes = bytes.max(1 << 20);
         self
+    }
+
+    /// How much of the log's newest part may be in memory alone before the index takes it over.
+    pub(crate) fn layer_room(&self) -> LayerRoom {
+        let log = (4 * self.segment_bytes).min(64 << 20);
+        LayerRoom { bytes: usize::try_from(self.cache_bytes / 4).unwrap_or(usize::MAX), log }
     }
 
     #[cfg(test)]

@@ -191,6 +191,7 @@ impl Reader {
     pub(crate) fn list_streams(
         &self,
         kind: Option<&str>,
+        erased: bool,
         after: Option<&StreamId>,
         limit: usize,
     ) -> Result<Page<StreamHead, StreamId>, StoreError> {
@@ -210,12 +211,12 @@ impl Reader {
             let stream = key::stream_of(key).ok_or_else(|| self.index.table().unreadable())?;
             if wanted(&stream) && !streams.contains_key(&stream) {
                 let StreamEntry { head, .. } = self.index.value(value)?;
-                more += usize::from(!head.erased);
+                more += usize::from(head.erased == erased);
                 streams.insert(stream, head);
             }
             Ok(more <= limit)
         })?;
-        let mut found = streams.iter().filter(|(_, head)| !head.erased);
+        let mut found = streams.iter().filter(|(_, head)| head.erased == erased);
         let items: Vec<_> = found.by_ref().take(limit).map(|(stream, head)| head.public(stream)).collect();
         let next = found.next().and_then(|_| items.last()).map(|last| last.stream.clone());
         Ok(Page { items, next })

@@ -8,7 +8,7 @@ use crate::entry::{Entry, Texts, read_entry};
 use crate::error;
 use crate::folder::Folder;
 use crate::group::LogEnd;
-use crate::index::{Index, LAYER_WEIGHT};
+use crate::index::Index;
 use crate::key::{self, CommitRef, Head, Meta, command_hash};
 use crate::log::{Found, Log, Segment, Spot};
 use crate::mark;
@@ -69,13 +69,13 @@ pub(crate) fn recover(folder: &Folder, options: &Options) -> Result<Recovered, S
     if let Some(reason) = &rebuilt {
         tracing::info!(%reason, "rebuilding the index from the log");
     }
-    let mut replay = Replay::new(index)?;
+    let mut replay = Replay::new(index, options)?;
     let mut end = replay.walk(&log)?;
     if replay.mismatch {
         let reason = "it does not fit the log".to_owned();
         tracing::info!(%reason, "rebuilding the index from the log");
         drop(replay);
-        replay = Replay::new(fresh_index(folder, options)?)?;
+        replay = Replay::new(fresh_index(folder, options)?, options)?;
         end = replay.walk(&log)?;
         rebuilt = Some(reason);
     }
@@ -184,8 +184,8 @@ impl End {
             let reason = self.bad.unwrap_or("a group is missing");
             Err(error::damaged(path, Some(offset), format!("{reason}, and {why}")))
         };
-        if known.sequence >= next {
-            let why = format!("the index knows the log up to group {}, which is more than there is", known.sequence);
+        if known.ahead >= next {
+            let why = format!("the index knows the log up to group {}, which is more than there is", known.ahead);
             return damaged(&segment.path, self.spot.offset.into(), why);
         }
         if marked >= next {
@@ -274,10 +274,10 @@ struct Replay {
 }
 
 impl Replay {
-    fn new(index: Index) -> Result<Self, StoreError> {
+    fn new(index: Index, options: &Options) -> Result<Self, StoreError> {
         let known = index.meta();
         let spot = known.spot.unwrap_or(Spot::first(1));
-        let mut tail = Tail::new(Reach { sequence: known.sequence, position: known.position, spot });
+        let mut tail = Tail::new(Reach { sequence: known.sequence, position: known.position, spot }, options.layer_room());
         tail.deletions = known.deletions;
         index.table().scan(b"k", Some(b"l"), false, |key, value| {
             let consumer = key::consumer_of(key).ok_or_else(|| index.table().unreadable())?;
@@ -285,7 +285,8 @@ impl Replay {
             Ok(true)
         })?;
         index.table().scan(b"t", Some(b"u"), false, |key, _| {
-            tail.types.insert(key::event_type_of(key).ok_or_else(|| index.table().unreadable())?);
+            let one = key::event_type_of(key).ok_or_else(|| index.table().unreadable())?;
+            Arc::make_mut(&mut tail.types).insert(one);
             Ok(true)
         })?;
         Ok(Self {
@@ -316,7 +317,7 @@ impl Replay {
                 return Ok(());
             }
             // Only what this group knows to be durable: the newest groups are applied when the end was judged.
-            if self.tail.live.weight >= 4 * LAYER_WEIGHT && header.durable >= self.tail.reach.sequence {
+            if self.tail.is_due() && header.durable >= self.tail.reach.sequence {
                 apply(&self.index, &mut self.tail)?;
                 self.heads.clear();
                 if self.told.elapsed() > Duration::from_secs(2) {
@@ -397,8 +398,7 @@ impl Replay {
                 effects.push(Effect::Checkpoint { consumer, position: Some(position) });
             }
             Entry::Step(step) => {
-                let weight = step.weight();
-                effects.push(Effect::Rows { rows: step.rows, place, weight });
+                effects.push(Effect::Rows { rows: step.rows, place });
                 if let Some((consumer, position)) = step.advance {
                     effects.push(Effect::Checkpoint { consumer, position: Some(position) });
                 }

@@ -9,6 +9,7 @@ use crate::shared::{ROOM_KIB, Shared};
 use bytes::Bytes;
 use ego::message::{Expected, Metadata, Name, Position, Revision, StreamId};
 use ego::store::{Body, Commit, EventType, RowChange, Step, Stepped, StoreError, Verdict};
+use std::ops::Range;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -28,7 +29,7 @@ pub(crate) type Verdicts = oneshot::Sender<Result<Vec<Verdict>, StoreError>>;
 
 pub(crate) enum Task {
     Append {
-        batch: Vec<Prepared>,
+        batch: Batch,
         answer: Verdicts,
     },
     /// `None` forgets the consumer; `Some(0)` sends it back to the start.
@@ -62,6 +63,27 @@ pub(crate) enum Task {
     },
 }
 
+/// Commits as they come to the writer.
+pub(crate) struct Batch {
+    pub(crate) commits: Vec<Prepared>,
+    /// All that was encoded, in one piece: the writer is the one thread that all wait for, and has one piece to give back.
+    pub(crate) encoded: Vec<u8>,
+}
+
+impl Batch {
+    pub(crate) fn new(commits: Vec<Commit>, known: impl Fn(&EventType) -> bool) -> Result<Self, StoreError> {
+        let mut encoded = Vec::with_capacity(256 * commits.len());
+        let commits = commits.into_iter().map(|commit| Prepared::new(commit, &known, &mut encoded));
+        Ok(Self { commits: commits.collect::<Result<_, _>>()?, encoded })
+    }
+
+    /// How much room it takes in the queue.
+    pub(crate) fn kib(&self) -> usize {
+        let rows = self.commits.iter().filter_map(|commit| commit.rows.as_ref());
+        self.commits.len() + (self.encoded.len() + rows.map(|rows| rows.content.len()).sum::<usize>()) / 1024
+    }
+}
+
 /// A commit as it comes to the writer: everything that needs no decision is done.
 pub(crate) struct Prepared {
     pub(crate) stream: StreamId,
@@ -77,20 +99,20 @@ pub(crate) struct Prepared {
     pub(crate) hash: u64,
     /// Whether its rows are as they may be.
     pub(crate) rows_valid: bool,
-    /// Empty when the commit cannot be recorded.
-    pub(crate) encoded: Vec<u8>,
+    /// Where its batch has it encoded: nothing when the commit cannot be recorded.
+    pub(crate) encoded: Range<usize>,
     /// What becomes of its rows, if it has any.
     pub(crate) rows: Option<RecordedStep>,
 }
 
 impl Prepared {
-    pub(crate) fn new(commit: Commit, known: impl Fn(&EventType) -> bool) -> Result<Self, StoreError> {
+    fn new(commit: Commit, known: impl Fn(&EventType) -> bool, encoded: &mut Vec<u8>) -> Result<Self, StoreError> {
         let size = commit.size();
         let rows_valid = commit.rows.iter().all(RowChange::is_valid);
         let encoding = |error| StoreError::other("encoding a commit", error);
-        let (mut encoded, mut rows) = (Vec::new(), None);
+        let (begin, mut rows) = (encoded.len(), None);
         if size <= MAX_COMMIT_BYTES && rows_valid {
-            encoded = entry::encode_commit(&commit).map_err(encoding)?;
+            entry::encode_commit(encoded, &commit).map_err(encoding)?;
             if !commit.rows.is_empty() {
                 rows = Some(RecordedStep::new(None, &commit.rows).map_err(encoding)?);
             }
@@ -117,14 +139,9 @@ impl Prepared {
             types,
             size,
             rows_valid,
-            encoded,
+            encoded: begin..encoded.len(),
             rows,
         })
-    }
-
-    /// How much room the commit takes in the queue.
-    fn kib(&self) -> usize {
-        (self.encoded.len() + self.rows.as_ref().map_or(0, |rows| rows.content.len())) / 1024 + 1
     }
 }
 
@@ -155,9 +172,4 @@ pub(crate) async fn ask<T>(
     let (answer, answered) = oneshot::channel();
     shared.queue.push(Request { task: task(answer), permit })?;
     answered.await.map_err(|_| error::gone("writing"))?
-}
-
-/// How much room a batch takes in the queue.
-pub(crate) fn kib(batch: &[Prepared]) -> usize {
-    batch.iter().map(Prepared::kib).sum()
 }

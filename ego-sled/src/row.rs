@@ -13,8 +13,6 @@ use std::ops::Range;
 
 /// The largest content that the index keeps itself; of a larger one it keeps the place in the log.
 const INLINE: usize = 1024;
-/// A row weighs as much as a commit, and every so many bytes of its entry as much again.
-const WEIGHT_BYTES: usize = 256;
 
 /// What an entry says of rows, and of the checkpoint that moves with them.
 #[derive(Clone, Debug)]
@@ -52,11 +50,12 @@ pub(crate) enum Kept {
 }
 
 impl Kept {
-    fn of(content: Bytes) -> Self {
+    /// A copy: a row may be in memory for long, and must not keep the whole step.
+    fn of(content: &[u8]) -> Self {
         if content.len() <= INLINE {
-            Self::Here(content)
+            Self::Here(Bytes::copy_from_slice(content))
         } else {
-            Self::Logged { len: content.len() as u32, crc: crc32fast::hash(&content) }
+            Self::Logged { len: content.len() as u32, crc: crc32fast::hash(content) }
         }
     }
 
@@ -64,6 +63,14 @@ impl Kept {
         match self {
             Self::Here(content) => content.len(),
             Self::Logged { len, .. } => *len as usize,
+        }
+    }
+
+    /// How many bytes of the content are in memory.
+    pub(crate) fn memory(&self) -> usize {
+        match self {
+            Self::Here(content) => content.len(),
+            Self::Logged { .. } => 0,
         }
     }
 }
@@ -135,17 +142,12 @@ impl RecordedStep {
             if name.0.first().is_none_or(|table| *table == 0) {
                 continue;
             }
-            let kept = value.map(|value| Kept::of(content.slice_ref(value.0)));
+            let kept = value.map(|value| Kept::of(value.0));
             let span = start as u32..(content.len() - rest.len()) as u32;
             rows.push(ChangedRow { name: content.slice_ref(name.0), kept, span });
         }
         let advance = advance.map(|(consumer, position): (&str, u64)| (consumer.to_owned(), position));
         Ok(Self { advance, rows, content })
-    }
-
-    /// How much it adds to what waits for the indexer, which holds on to the bytes until it has applied them.
-    pub(crate) fn weight(&self) -> usize {
-        self.rows.len() + self.content.len() / WEIGHT_BYTES
     }
 
     /// The same with zeros in place of the rows of which `gone` says so, in the same room, and how many these are; `None` when there

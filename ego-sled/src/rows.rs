@@ -7,8 +7,10 @@ use crate::key;
 use crate::row::{Kept, Row, name};
 use crate::tail::Tail;
 use bytes::Bytes;
+use ego::message::Name;
 use ego::store::{Page, StoreError};
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::ops::Bound;
 
 /// The most rows in a page.
@@ -91,6 +93,38 @@ impl Reader {
         })
     }
 
+    /// The tables that have rows.
+    pub(crate) fn list_tables(&self) -> Result<Vec<Name>, StoreError> {
+        let mut found = BTreeSet::new();
+        {
+            let tail = self.shared.tail.read();
+            let frozen = tail.frozen.iter().flat_map(|frozen| frozen.rows.keys());
+            found.extend(tail.live.rows.keys().chain(frozen).filter_map(|name| table_of(name)));
+        }
+        let mut start = key::row(&[]);
+        let end = key::behind(&start);
+        loop {
+            let mut table = None;
+            self.index.table().scan(&start, end.as_deref(), false, |found, _| {
+                table = table_of(found.get(1..).unwrap_or_default());
+                Ok(false)
+            })?;
+            let Some(one) = table else { break };
+            let behind = name(&one, &[]).and_then(|prefix| key::behind(&key::row(&prefix)));
+            found.insert(one);
+            let Some(behind) = behind else { break };
+            start = behind;
+        }
+        let mut tables = Vec::new();
+        // What was removed in the tail is in the index still.
+        for table in found {
+            if !self.list_rows(&table, &[], None, 1)?.items.is_empty() {
+                tables.push(table.into());
+            }
+        }
+        Ok(tables)
+    }
+
     // 1. what the tail says, under its lock  2. what the index says of the rest, without it  3. if a layer was frozen meanwhile, the index
     // may hold what is newer than 1: again, in the end under the lock  4. what is in the log; a compaction that takes it away meanwhile
     // leaves something that does not check: again.
@@ -126,8 +160,7 @@ impl Reader {
 
     fn content(&self, row: Row) -> Result<Bytes, StoreError> {
         match row.kept {
-            // A copy: whoever keeps it must not keep the whole step.
-            Kept::Here(content) => Ok(Bytes::copy_from_slice(&content)),
+            Kept::Here(content) => Ok(content),
             Kept::Logged { len, crc } => {
                 let content = self.shared.log.bytes(row.spot, len)?;
                 if crc32fast::hash(&content) == crc {
@@ -138,6 +171,12 @@ impl Reader {
             }
         }
     }
+}
+
+/// The table in a row's name.
+fn table_of(name: &[u8]) -> Option<String> {
+    let (len, rest) = name.split_first()?;
+    rest.get(..usize::from(*len)).and_then(|table| std::str::from_utf8(table).ok()).map(str::to_owned)
 }
 
 fn layered<'t>(tail: &'t Tail, name: &[u8]) -> Option<&'t Option<Row>> {
@@ -203,7 +242,8 @@ mod tests {
     async fn what_moves_into_the_index_is_read_as_of_one_moment() {
         const ROWS: u8 = 50;
         let folder = tempfile::tempdir().unwrap();
-        let store = SledStore::options(folder.path()).segment_bytes(1 << 20).open().unwrap();
+        // Four segments are enough for the indexer.
+        let store = SledStore::options(folder.path()).segment_bytes(4096).open().unwrap();
         let rows = |number: u32| {
             // Every other row goes with the next step and comes again with the one behind.
             let row = move |key: u8| match (u32::from(key) + number) % 2 {
@@ -216,7 +256,7 @@ mod tests {
         let writing = tokio::spawn({
             let store = store.clone();
             async move {
-                for number in 1..1500 {
+                for number in 1..2500 {
                     store.step(Step { advance: None, rows: rows(number) }).await.unwrap();
                 }
             }
@@ -239,7 +279,7 @@ mod tests {
             }
         }
         writing.await.unwrap();
-        assert_eq!(last, 1499);
+        assert_eq!(last, 2499);
         assert!(store.shared.tail.read().freezes > 50, "nothing moved meanwhile");
     }
 }

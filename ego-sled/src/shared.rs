@@ -143,6 +143,9 @@ impl Queue {
     }
 }
 
+/// When nothing new comes for so long, or twice that, the indexer has nothing better to do.
+const MOMENT: Duration = Duration::from_millis(500);
+
 /// How the writer and the indexer wait for each other.
 #[derive(Default)]
 pub(crate) struct Indexing {
@@ -160,20 +163,27 @@ struct IndexingState {
 }
 
 impl Indexing {
-    /// The indexer waits until something is there and then for `age`, or until it weighs `enough` or somebody is in a hurry. True when there will be no more.
-    pub(crate) fn wait(&self, age: Duration, enough: usize, weight: impl Fn() -> usize) -> bool {
+    /// The indexer waits until something is there, and then until that is due, nothing new comes for a moment, it is as old as `age`, or
+    /// somebody is in a hurry. True when there will be no more.
+    pub(crate) fn wait(&self, age: Duration, tail: &RwLock<Tail>) -> bool {
+        let look = || {
+            let tail = tail.read();
+            (tail.live.reach, tail.is_due())
+        };
         let mut state = self.state.lock();
-        let mut deadline = None;
+        let (mut since, mut last) = (None, None);
         while !state.done {
-            match weight() {
-                0 => self.wake.wait(&mut state),
-                some if some >= enough || state.hurry => break,
-                _ => {
-                    let deadline = *deadline.get_or_insert_with(|| Instant::now() + age);
-                    if self.wake.wait_until(&mut state, deadline).timed_out() {
-                        break;
-                    }
-                }
+            let (reach, due) = look();
+            if reach.is_none() {
+                self.wake.wait(&mut state);
+                continue;
+            }
+            let since = *since.get_or_insert_with(Instant::now);
+            if due || state.hurry || since.elapsed() >= age {
+                break;
+            }
+            if self.wake.wait_for(&mut state, MOMENT).timed_out() && std::mem::replace(&mut last, reach) == reach {
+                break;
             }
         }
         state.hurry = false;
@@ -220,9 +230,9 @@ impl Indexing {
         self.room.notify_all();
     }
 
-    /// The writer waits until less than `limit` waits for the indexer.
-    pub(crate) fn wait_for_room(&self, limit: usize, weight: impl Fn() -> usize) -> Result<(), StoreError> {
-        if weight() < limit {
+    /// The writer waits until there is room for what waits for the indexer.
+    pub(crate) fn wait_for_room(&self, room: impl Fn() -> bool) -> Result<(), StoreError> {
+        if room() {
             return Ok(());
         }
         let mut state = self.state.lock();
@@ -230,7 +240,7 @@ impl Indexing {
             if let Some(error) = &state.failed {
                 return Err(error.clone());
             }
-            if weight() < limit {
+            if room() {
                 return Ok(());
             }
             self.room.wait(&mut state);

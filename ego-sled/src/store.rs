@@ -11,7 +11,7 @@ use crate::key::command_hash;
 use crate::mark::Mark;
 use crate::options::{Durability, Options};
 use crate::recover::{Recovery, recover};
-use crate::request::{self, MAX_COMMIT_BYTES, Prepared, Task, ask};
+use crate::request::{self, Batch, MAX_COMMIT_BYTES, Task, ask};
 use crate::shared::Shared;
 use crate::verify::{self, Verification};
 use async_trait::async_trait;
@@ -205,12 +205,9 @@ impl Store for SledStore {
     }
 
     async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
-        let prepared: Result<Vec<_>, _> = {
-            let tail = self.shared.tail.read();
-            batch.into_iter().map(|commit| Prepared::new(commit, |one| tail.types.contains(one))).collect()
-        };
-        let batch = prepared?;
-        ask(&self.shared, request::kib(&batch), |answer| Task::Append { batch, answer }).await
+        let known = Arc::clone(&self.shared.tail.read().types);
+        let batch = Batch::new(batch, |one| known.contains(one))?;
+        ask(&self.shared, batch.kib(), |answer| Task::Append { batch, answer }).await
     }
 
     fn is_new_command(&self, stream: &StreamId, id: &CommandId) -> bool {
@@ -274,7 +271,21 @@ impl Store for SledStore {
         limit: usize,
     ) -> Result<Page<StreamHead, StreamId>, StoreError> {
         let (kind, after) = (kind.map(str::to_owned), after.cloned());
-        self.reading(move |reader| reader.list_streams(kind.as_deref(), after.as_ref(), limit)).await
+        self.reading(move |reader| reader.list_streams(kind.as_deref(), false, after.as_ref(), limit)).await
+    }
+
+    async fn list_erased(&self, after: Option<&StreamId>, limit: usize) -> Result<Page<StreamHead, StreamId>, StoreError> {
+        let after = after.cloned();
+        self.reading(move |reader| reader.list_streams(None, true, after.as_ref(), limit)).await
+    }
+
+    async fn list_commands(&self, stream: &StreamId, from: u64, limit: usize) -> Result<Page<Committed, u64>, StoreError> {
+        let stream = stream.clone();
+        self.reading(move |reader| reader.list_commands(&stream, from, limit)).await
+    }
+
+    async fn list_tables(&self) -> Result<Vec<Name>, StoreError> {
+        self.reading(Reader::list_tables).await
     }
 
     async fn event_types(&self) -> Result<Vec<EventType>, StoreError> {

@@ -1,6 +1,9 @@
 //! What is durable and not in the index yet: the newest part of the log, in memory, in two layers. The writer adds to the live one;
 //! the indexer freezes it, applies it, and drops it. Readers look into live, frozen, index, in this order, so that whatever moves
 //! down meanwhile is found at least once; the ordinals of commits tell what was found twice.
+//!
+//! A key of the index costs more than many commits to the same stream and many changes of the same row, so a layer grows until it has
+//! taken much memory, or until opening would have much of the log to apply again ([`LayerRoom`]).
 
 use crate::hash::Table;
 use crate::key::{CommitRef, Head};
@@ -15,13 +18,34 @@ use std::sync::Arc;
 /// How many bytes of the log stand between two marks, at least.
 const MARK_BYTES: u32 = 16 << 10;
 
+/// About how many bytes of memory a stream takes in a layer, a commit to it, where its state was saved, and a row besides its name and
+/// content.
+const STREAM_BYTES: usize = 256;
+const COMMIT_BYTES: usize = 48;
+const SAVE_BYTES: usize = 96;
+const ROW_BYTES: usize = 192;
+
+/// The most streams in a layer: they go to the index in one batch, and whoever reads it waits meanwhile.
+const MOST_STREAMS: usize = 16 << 10;
+
+/// How large a layer grows before the indexer takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LayerRoom {
+    /// How many bytes of memory, about.
+    pub(crate) bytes: usize,
+    /// How many bytes of the log.
+    pub(crate) log: u64,
+}
+
 /// Everything that readers may see.
 pub(crate) struct Tail {
+    room: LayerRoom,
     pub(crate) live: Layer,
     pub(crate) frozen: Option<Arc<Layer>>,
     /// Where the durable log ends, and its head.
     pub(crate) reach: Reach,
-    pub(crate) types: BTreeSet<EventType>,
+    /// Few, and rarely one more: who compares takes all of them along.
+    pub(crate) types: Arc<BTreeSet<EventType>>,
     pub(crate) checkpoints: BTreeMap<String, Option<Position>>,
     /// Whether any stream may have lost events.
     pub(crate) deletions: bool,
@@ -56,8 +80,10 @@ pub(crate) struct Layer {
     pub(crate) rows: BTreeMap<Bytes, Option<Row>>,
     /// How far the layer goes; `None` while it is empty.
     pub(crate) reach: Option<Reach>,
-    /// How much it holds.
-    pub(crate) weight: usize,
+    /// How many bytes of memory it takes, about.
+    pub(crate) bytes: usize,
+    /// How many bytes of the log it holds.
+    pub(crate) log: u64,
 }
 
 /// What a layer knows of a stream.
@@ -102,21 +128,21 @@ pub(crate) enum Effect {
     },
     /// Shapes that nothing else tells of any more.
     Types(Vec<EventType>),
-    /// Rows of the entry in this place, and how much they weigh.
+    /// Rows of the entry in this place.
     Rows {
         rows: Vec<ChangedRow>,
         place: Place,
-        weight: usize,
     },
 }
 
 impl Tail {
-    pub(crate) fn new(reach: Reach) -> Self {
+    pub(crate) fn new(reach: Reach, room: LayerRoom) -> Self {
         Self {
+            room,
             live: Layer::default(),
             frozen: None,
             reach,
-            types: BTreeSet::new(),
+            types: Arc::default(),
             checkpoints: BTreeMap::new(),
             deletions: false,
             freezes: 0,
@@ -135,9 +161,10 @@ impl Tail {
             self.last_mark = Some(began);
         }
         for effect in effects {
-            self.live.weight += 1;
             self.take(effect);
         }
+        // A group stands in one segment.
+        self.live.log += u64::from(reach.spot.offset.saturating_sub(began.offset));
         self.live.reach = Some(reach);
         self.reach = reach;
     }
@@ -149,18 +176,19 @@ impl Tail {
                 if head.state.is_some() {
                     live.save(&stream, &head);
                 }
-                let known = live.streams.entry(stream).or_default();
+                let known = live.stream(stream);
                 known.head = head;
                 known.commits.push(commit);
+                live.bytes += COMMIT_BYTES;
                 self.learn(types);
             }
             Effect::Delete { stream, head } => {
-                live.streams.entry(stream).or_default().head = head;
+                live.stream(stream).head = head;
                 self.deletions = true;
             }
             Effect::Erase { stream, head } => {
                 live.save(&stream, &head);
-                live.streams.insert(stream, LayerStream { head, commits: Vec::new(), wiped: true });
+                *live.stream(stream) = LayerStream { head, commits: Vec::new(), wiped: true };
                 self.deletions = true;
             }
             Effect::Checkpoint { consumer, position } => {
@@ -171,19 +199,14 @@ impl Tail {
                 live.checkpoints.insert(consumer, position);
             }
             Effect::Types(types) => self.learn(types),
-            Effect::Rows { rows, place, weight } => {
-                live.weight += weight;
-                live.rows.extend(rows.into_iter().map(|changed| {
-                    let row = changed.row(place);
-                    (changed.name, row)
-                }));
-            }
+            Effect::Rows { rows, place } => rows.into_iter().for_each(|changed| live.put(changed, place)),
         }
     }
 
     fn learn(&mut self, types: Vec<EventType>) {
         for one in types {
-            if self.types.insert(one.clone()) {
+            if !self.types.contains(&one) {
+                Arc::make_mut(&mut self.types).insert(one.clone());
                 self.live.types.push(one);
             }
         }
@@ -220,20 +243,111 @@ impl Tail {
         nearest(&self.live).or_else(|| self.frozen.as_ref().and_then(|frozen| nearest(frozen)))
     }
 
-    /// How much waits for the indexer.
-    pub(crate) fn weight(&self) -> usize {
-        self.live.weight + self.frozen.as_ref().map_or(0, |frozen| frozen.weight)
+    /// Whether the live layer is large enough for the index.
+    pub(crate) fn is_due(&self) -> bool {
+        let live = &self.live;
+        live.bytes >= self.room.bytes || live.log >= self.room.log || live.streams.len() >= MOST_STREAMS
+    }
+
+    /// Whether the writer has to wait: a layer is being applied, and the next one is due already (I12).
+    pub(crate) fn is_full(&self) -> bool {
+        self.frozen.is_some() && self.is_due()
     }
 }
 
 impl Layer {
+    fn stream(&mut self, stream: StreamId) -> &mut LayerStream {
+        self.streams.entry(stream).or_insert_with(|| {
+            self.bytes += STREAM_BYTES;
+            LayerStream::default()
+        })
+    }
+
+    fn put(&mut self, changed: ChangedRow, place: Place) {
+        let row = changed.row(place);
+        let size = |row: &Option<Row>| row.as_ref().map_or(0, |row| row.kept.memory());
+        self.bytes += size(&row);
+        if let Some(known) = self.rows.get_mut(&changed.name) {
+            self.bytes -= size(known);
+            *known = row;
+        } else {
+            self.bytes += ROW_BYTES + changed.name.len();
+            // A copy: the name of a row must not keep the whole step.
+            self.rows.insert(Bytes::copy_from_slice(&changed.name), row);
+        }
+    }
+
     /// The stream is about to have this head: its state, if it keeps one, was saved there last.
     fn save(&mut self, stream: &StreamId, head: &Head) {
-        if let Some(known) = self.streams.get(stream) {
-            self.saves.remove(&known.head.position);
-        }
+        let before = self.streams.get(stream).and_then(|known| self.saves.remove(&known.head.position));
         if let Some(position) = head.save() {
+            self.bytes += if before.is_none() { SAVE_BYTES } else { 0 };
             self.saves.insert(position, stream.clone());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::row::RecordedStep;
+    use ego::store::RowChange;
+
+    fn tail(bytes: usize, log: u64) -> Tail {
+        Tail::new(Reach { sequence: 0, position: 0, spot: Spot::first(1) }, LayerRoom { bytes, log })
+    }
+
+    /// One group more, of so many bytes of the log.
+    fn publish(tail: &mut Tail, effect: Effect, bytes: u32) {
+        let began = tail.reach.spot;
+        let spot = Spot { offset: began.offset + bytes, ..began };
+        tail.publish([effect], began, Reach { sequence: tail.reach.sequence + 1, spot, ..tail.reach });
+    }
+
+    fn commit(id: u32) -> Effect {
+        let stream = StreamId::new("account", id.to_string()).unwrap();
+        let commit = CommitRef { revision: 1, events: 1, place: Place { segment: 1, offset: 64, len: 8 }, command: 1 };
+        Effect::Commit { stream, head: Head::default(), commit, types: Vec::new() }
+    }
+
+    #[test]
+    fn a_row_that_changes_again_and_again_takes_room_once_and_does_not_hold_on_to_its_steps() {
+        let mut tail = tail(usize::MAX, u64::MAX);
+        let place = Place { segment: 1, offset: 64, len: 8 };
+        let mut contents = Vec::new();
+        for number in 0..1000 {
+            let rows = [RowChange::put("t", "again", vec![0; 400]), RowChange::put("t", "less", vec![0; 400 - number % 400])];
+            let RecordedStep { content, rows, .. } = RecordedStep::new(None, &rows).unwrap();
+            contents.push(content);
+            publish(&mut tail, Effect::Rows { rows, place }, 1000);
+        }
+        let taken = 2 * ROW_BYTES + "\u{1}tagain".len() + "\u{1}tless".len() + 400 + 400 - 999 % 400;
+        assert_eq!((tail.live.rows.len(), tail.live.bytes, tail.live.log), (2, taken, 1_000_000));
+        assert!(contents.iter().all(Bytes::is_unique));
+    }
+
+    #[test]
+    fn a_layer_is_due_when_it_takes_much_memory_or_much_of_the_log_or_has_many_streams() {
+        let mut of_memory = tail(10 * (STREAM_BYTES + COMMIT_BYTES), u64::MAX);
+        let mut of_log = tail(usize::MAX, 10 * 96);
+        for id in 0..10 {
+            assert!(!of_memory.is_due() && !of_log.is_due(), "{id}");
+            publish(&mut of_memory, commit(id), 96);
+            publish(&mut of_log, commit(0), 96);
+        }
+        assert!(of_memory.is_due() && of_log.is_due());
+        let mut of_streams = tail(usize::MAX, u64::MAX);
+        (0..MOST_STREAMS as u32 - 1).for_each(|id| publish(&mut of_streams, commit(id), 96));
+        publish(&mut of_streams, commit(0), 96);
+        assert!(!of_streams.is_due());
+        publish(&mut of_streams, commit(u32::MAX), 96);
+        assert!(of_streams.is_due() && !of_streams.is_full());
+        // Another one may fill while it is applied, and then the writer waits.
+        of_streams.freeze().unwrap();
+        assert!(!of_streams.is_due() && !of_streams.is_full());
+        (0..MOST_STREAMS as u32).for_each(|id| publish(&mut of_streams, commit(id), 96));
+        assert!(of_streams.is_full());
+        of_streams.frozen = None;
+        assert!(of_streams.is_due() && !of_streams.is_full());
     }
 }

@@ -116,14 +116,16 @@ fn store_number(folder: &Folder, disk: &dyn Disk, found: &mut Verification) -> R
     }
 }
 
+/// Where the content of rows stands, how long it is, and its sum, by their names.
+pub(crate) type Rows = BTreeMap<Vec<u8>, (Spot, usize, u32)>;
+
 /// What the log says, as far as it was read: what the index must say, too.
 #[derive(Clone, Default)]
 pub(crate) struct Model {
     pub(crate) streams: HashMap<StreamId, (Head, Vec<CommitRef>)>,
     pub(crate) checkpoints: BTreeMap<String, u64>,
     pub(crate) types: BTreeSet<EventType>,
-    /// Where the content of rows stands, how long it is, and its sum, by their names.
-    pub(crate) rows: BTreeMap<Vec<u8>, (Spot, usize, u32)>,
+    pub(crate) rows: Rows,
     /// Where groups begin, by the first position in them.
     pub(crate) spots: BTreeMap<u64, Spot>,
     /// Something before this could not be read, so not all is known.
@@ -136,6 +138,8 @@ struct Check {
     model: Model,
     /// The model as the index should be, when that is behind the log.
     indexed: Option<Model>,
+    /// The rows as far as the index may have them, when that is behind the log and some of a layer may have been applied.
+    ahead: Option<Rows>,
     /// What is wrong with segments as files, by their numbers: told when it is their turn.
     unreadable: VecDeque<(u32, StoreError)>,
     /// The last group, and where the log goes on behind it.
@@ -280,6 +284,9 @@ impl Check {
         if header.kind == GroupKind::Entries && header.sequence > known.sequence && self.indexed.is_none() {
             self.indexed = Some(self.model.clone());
         }
+        if known.ahead > known.sequence && header.sequence > known.ahead && self.ahead.is_none() {
+            self.ahead = Some(self.model.rows.clone());
+        }
         self.sequence = header.sequence;
         self.found.head = header.position;
         self.found.groups += 1;
@@ -395,6 +402,8 @@ impl Check {
         if lacks > 0 {
             tell(&format!("it lacks the last {lacks} groups of a store that was closed; opening applies them"));
         }
-        compare::compare(index, log, self.indexed.as_ref().unwrap_or(&self.model), &mut tell);
+        let model = self.indexed.as_ref().unwrap_or(&self.model);
+        let ahead = self.ahead.as_ref().unwrap_or(&self.model.rows);
+        compare::compare(index, log, model, ahead, &mut tell);
     }
 }

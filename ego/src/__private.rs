@@ -4,6 +4,7 @@ pub use crate::codec::{AnyCodec, CodecError};
 pub use crate::engine::{AggregateDescriptor, CommandDescriptor, HandlersDescriptor, Location, TypeRef};
 pub use crate::macros::Registers;
 pub use crate::model::Storable;
+pub use crate::model::{Field, Personal, Shape};
 pub use crate::projection::{ProjectionDescriptor, Source, Sources};
 pub use crate::reactor::{ReactorDescriptor, ReactorSource, ReactorSources};
 pub use crate::saga::{Instance, SagaDescriptor, SagaSource, SagaSources, SagaView};
@@ -11,7 +12,7 @@ pub use bytes::Bytes;
 pub use inventory;
 
 use crate::model::{
-    AppliedAs, Command, Context, DecodeError, Delivery, Durable, EventSchema, Handles, Services, Stored, Upcast, UpcastTo,
+    AppliedAs, Command, Context, DecodeError, Delivery, Durable, EventSchema, Handles, Saved, Services, Stored, Upcast, UpcastTo,
 };
 use serde::de::DeserializeOwned;
 
@@ -73,6 +74,35 @@ impl<E> Inline<E> {
     pub fn decode(&self, codec: &AnyCodec, stored: Stored<'_>, index: u32) -> Result<E, DecodeError> {
         (self.decode)(codec, stored.payload, index).map_err(|error| DecodeError::content(stored, error))
     }
+}
+
+/// Asks a type whether it says what is personal in it: `Ask::<T>::shape()` with [`Silent`] in scope is the inherent function where `T` is
+/// [`Personal`], and the trait's otherwise.
+pub struct Ask<T>(std::marker::PhantomData<T>);
+
+impl<T: Personal> Ask<T> {
+    /// What it says.
+    #[must_use]
+    pub fn shape() -> Option<&'static Shape> {
+        Some(T::shape())
+    }
+}
+
+/// What a type says that says nothing.
+pub trait Silent {
+    /// Nothing.
+    #[must_use]
+    fn shape() -> Option<&'static Shape> {
+        None
+    }
+}
+
+impl<T> Silent for Ask<T> {}
+
+/// What stands in place of a personal value, as JSON. A value of a type that cannot be written was not written before either.
+#[must_use]
+pub fn redacted<T: serde::Serialize>(value: T) -> String {
+    serde_json::to_string(&value).unwrap_or_else(|_| "null".to_owned())
 }
 
 /// The oldest shape of an event.
@@ -217,6 +247,16 @@ pub fn copy<A: Durable>(state: &A) -> A {
     state.clone()
 }
 
+/// Puts a saved state in place of another.
+pub fn replace<A: Durable>(state: &mut A, saved: &Saved<A>) {
+    state.clone_from(saved.state());
+}
+
+/// The state that was stored in its newest shape.
+pub fn state<A: Durable>(codec: &AnyCodec, stored: Stored<'_>) -> Result<A, DecodeError> {
+    codec.decode(stored.payload).map_err(|error| DecodeError::content(stored, error))
+}
+
 /// Folds an event through appliers of this form.
 pub fn fold<F, E: AppliedAs<F, A>, A>(event: &E, state: &mut A) {
     event.apply_to(state);
@@ -229,6 +269,15 @@ pub struct Entry {
     pub name: &'static str,
     /// All of it.
     pub descriptor: CommandDescriptor,
+}
+
+impl Entry {
+    /// With what the command says of what is personal in it.
+    #[must_use]
+    pub const fn personal(mut self, in_command: fn() -> Option<&'static Shape>) -> Self {
+        self.descriptor = self.descriptor.personal(in_command);
+        self
+    }
 }
 
 /// Describes the handler at `location`.

@@ -9,8 +9,11 @@ pub mod clock;
 pub mod codec;
 pub mod consumer;
 pub mod engine;
+pub mod layer;
+pub mod maintenance;
 pub mod message;
 pub mod model;
+pub mod privacy;
 pub mod projection;
 pub mod publish;
 pub mod reactor;
@@ -18,6 +21,8 @@ pub mod saga;
 pub mod schema;
 pub mod store;
 pub mod subscription;
+pub mod telemetry;
+pub mod tenant;
 pub mod testing;
 pub mod timer;
 
@@ -26,9 +31,10 @@ mod macros;
 pub use engine::Engine;
 pub use jiff::Timestamp;
 pub use macros::{
-    Aggregate, Command, Event, Registers, apply, handle, handlers, index, on, projection, reactor, rejected, saga, start, timeout,
+    Aggregate, Command, Event, Personal, Registers, apply, handle, handlers, index, on, projection, reactor, rejected, saga,
+    start, timeout,
 };
-pub use model::{Aggregate, Command, Event};
+pub use model::{Aggregate, Command, Event, Personal};
 pub use saga::test as test_saga;
 pub use testing::test;
 

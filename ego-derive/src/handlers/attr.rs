@@ -8,6 +8,7 @@ use crate::symbol::{APPLY, CRATE, DURABLE, HANDLE, HANDLERS_OPTIONS};
 use proc_macro2::{Span, TokenStream};
 use syn::meta::ParseNestedMeta;
 use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
 use syn::{Attribute, Path, Token, Type, parenthesized};
 
 /// `#[ego::handlers(crate = path, register(Wallet<Usd>), durable)]`.
@@ -31,7 +32,7 @@ impl BlockAttrs {
         let (mut krate, mut register, mut durable) = (Once::default(), Once::default(), Once::default());
         options::in_list(cx, "ego::handlers", options, HANDLERS_OPTIONS, |key, meta| match key {
             CRATE => krate.set(meta, key, krate::path(meta)?),
-            DURABLE => durable.set(meta, key, options::flag(meta)?),
+            DURABLE => durable.set(meta, key, meta.path.span()).and_then(|()| options::flag(meta)),
             _ => {
                 let instances = instances(meta)?;
                 register.set(meta, key, instances)

@@ -133,6 +133,7 @@ impl Committer {
             }
             other => other.map(Vec::into_iter),
         };
+        let mut taken = 0;
         for (recording, pending, cost, answer) in waiting {
             let verdict = if recording {
                 match &mut verdicts {
@@ -152,9 +153,11 @@ impl Committer {
                 if let Err(panic) = std::panic::catch_unwind(AssertUnwindSafe(|| answer(verdict))) {
                     tracing::error!(message = &*panic_message(&*panic), "an answer to a commit panicked");
                 }
-                self.room.add_permits(cost as usize);
             });
+            taken += cost as usize;
         }
+        // At once: whoever waits for room is woken once.
+        self.room.add_permits(taken);
     }
 
     async fn append(&self, commits: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {

@@ -2,6 +2,7 @@
 
 use super::order::RECORDED_REPLY;
 use crate::codec::CodecError;
+use crate::layer::Denied;
 use crate::message::{CommandId, Expected, InvalidText, Name, Revision, StreamId};
 use crate::model::{DecodeError, Failure, ScheduleError};
 use crate::store::{Refusal, StoreError};
@@ -35,7 +36,7 @@ pub enum CommandError<E> {
         /// and the store had not been asked yet whether the command was recorded under it before.
         recorded_unknown: bool,
     },
-    /// The handler or an applier panicked. The aggregate is loaded anew for the next command.
+    /// The handler, an applier or a layer panicked. The aggregate is loaded anew for the next command.
     #[error("the handler panicked: {message}")]
     Panicked {
         /// What the panic said.
@@ -103,6 +104,9 @@ pub enum CommandError<E> {
         /// The timer's key.
         key: String,
     },
+    /// A [layer](crate::layer) did not let the command through: nothing was recorded, and the aggregate has not seen it.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// The store did not take the commit.
     #[error(transparent)]
     Refused(Refusal),
@@ -206,8 +210,13 @@ pub enum RecoveryError {
 impl<E> CommandError<E> {
     /// The same with another error of the handler.
     pub fn map<F>(self, map: impl FnOnce(E) -> F) -> CommandError<F> {
+        self.and_then(|error| CommandError::Rejected(map(error)))
+    }
+
+    /// The same with another error instead of the handler's.
+    pub(super) fn and_then<F>(self, then: impl FnOnce(E) -> CommandError<F>) -> CommandError<F> {
         match self {
-            Self::Rejected(error) => CommandError::Rejected(map(error)),
+            Self::Rejected(error) => then(error),
             Self::Conflict { expected, actual } => CommandError::Conflict { expected, actual },
             Self::Timeout { command_id, after, recorded_unknown } => {
                 CommandError::Timeout { command_id, after, recorded_unknown }
@@ -222,6 +231,7 @@ impl<E> CommandError<E> {
             Self::Projection { projection, source } => CommandError::Projection { projection, source },
             Self::Unschedulable { key, source } => CommandError::Unschedulable { key, source },
             Self::Unscheduled { key } => CommandError::Unscheduled { key },
+            Self::Denied(denied) => CommandError::Denied(denied),
             Self::Refused(refusal) => CommandError::Refused(refusal),
             Self::Store(error) => CommandError::Store(error),
             Self::Stopped => CommandError::Stopped,

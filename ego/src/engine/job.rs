@@ -165,11 +165,8 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
             return self.rest.answer(Err(error));
         }
         let turn = *self.rest.turn.get_or_insert_with(|| seat.next_turn());
-        if let Err(error) = self.rest.order.is_due(cell, seat).await {
-            return self.rest.answer(Err(error));
-        }
         if self.rest.order.own_id {
-            if seat.lineage.awaits(self.rest.order.id()) {
+            if self.rest.order.firing.is_some() || seat.lineage.awaits(self.rest.order.id()) {
                 seat.lineage.settle().await;
             }
             match self.find_before(cell).await {
@@ -194,7 +191,10 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
         match Self::load(cell, seat).await {
             // Who gave up while all that was asked has not decided anything.
             Ok(()) if self.rest.answerer.is_closed() => {}
-            Ok(()) => self.decide(cell, seat).await,
+            Ok(()) => match self.rest.order.is_due(cell).await {
+                Ok(()) => self.decide(cell, seat).await,
+                Err(error) => self.rest.answer(Err(error)),
+            },
             Err(error) => self.rest.answer(Err(error)),
         }
     }

@@ -63,8 +63,8 @@ impl Limits {
             &mut self.recoveries,
             &mut self.page,
             &mut self.batch,
-            &mut self.snapshot_bytes,
             &mut self.timers,
+            &mut self.snapshot_bytes,
         ] {
             *least_one = (*least_one).max(1);
         }

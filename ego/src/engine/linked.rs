@@ -31,7 +31,7 @@ impl Linked {
         Self { aggregates, blocks }
     }
 
-    fn commands(&self, aggregate: &AggregateDescriptor) -> impl Iterator<Item = &'static CommandDescriptor> {
+    pub(super) fn commands(&self, aggregate: &AggregateDescriptor) -> impl Iterator<Item = &'static CommandDescriptor> {
         let id = aggregate.aggregate.id();
         self.blocks.iter().filter(move |block| block.aggregate.id() == id).flat_map(|block| block.commands)
     }
@@ -100,6 +100,14 @@ impl Linked {
         problems
     }
 
+    /// Kinds that leave a store no room for the bytes that it needs for itself.
+    pub(super) fn too_long(&self, reserved: usize) -> Vec<StartProblem> {
+        let limit = StreamId::MAX_KIND_BYTES.saturating_sub(reserved);
+        let long = self.aggregates.iter().filter(|one| (limit + 1..=StreamId::MAX_KIND_BYTES).contains(&one.kind.len()));
+        let reason = |one: &AggregateDescriptor| InvalidText::TooLong { what: "a kind", length: one.kind.len(), limit };
+        long.map(|one| StartProblem::InvalidKind { aggregate: one.party(), reason: reason(one) }).collect()
+    }
+
     fn event_problems(aggregate: &AggregateDescriptor) -> Vec<StartProblem> {
         let mut seen = HashSet::new();
         let names = aggregate.events.iter().flat_map(|event| std::iter::once(&event.name).chain(event.aliases));
@@ -128,7 +136,7 @@ impl Linked {
         };
         stored
             .iter()
-            .filter(|found| !retired.contains(&*found.kind) && !reads(found))
+            .filter(|found| !retired.contains(&*found.kind) && *found.kind != *crate::maintenance::audit::KIND && !reads(found))
             .map(|found| StartProblem::UnreadableEvent { stored: found.clone() })
             .collect()
     }
@@ -383,6 +391,47 @@ pub enum StartProblem {
     InvalidSource {
         /// What was given.
         given: String,
+    },
+    /// Something is personal, and no keys of subjects were given.
+    #[error("the program has personal fields: give it the keys of their subjects with `.subject_keys(…)` on the engine builder")]
+    NoSubjectKeys,
+    /// Something is personal, and it is not written as JSON, in which alone it can be sealed.
+    #[error("the program has personal fields, which are sealed in JSON only, and writes with the codec {codec:?}")]
+    PersonalCodec {
+        /// The codec's name.
+        codec: String,
+    },
+    /// A personal field of an event, a state or a view has no subject.
+    #[error("{of} has a personal field, and whose it is, is not said: add `#[personal(subject = …)]` to the type that holds it")]
+    NoSubject {
+        /// The aggregate or the projection.
+        of: Party,
+    },
+    /// The views of a projection are folded from events with personal fields, and say nothing of what is personal in them.
+    #[error(
+        "the projection {projection} follows {kind:?}, whose events have personal fields: derive `ego::Personal` for it, and mark what is personal, or say `#[personal(none)]`"
+    )]
+    UndeclaredView {
+        /// The projection.
+        projection: Party,
+        /// The kind.
+        kind: &'static str,
+    },
+    /// The state of an aggregate is stored, its events have personal fields, and it says nothing of what is personal in it.
+    #[error(
+        "the state of {aggregate} is stored, and the events of {kind:?} have personal fields: derive `ego::Personal` for it, and mark what is personal, or say `#[personal(none)]`"
+    )]
+    UndeclaredState {
+        /// The aggregate.
+        aggregate: Party,
+        /// Its kind.
+        kind: &'static str,
+    },
+    /// The store is being filled by a copy or an import that was interrupted.
+    #[error("the store is unfinished: begin its {operation} again, or take another store")]
+    Unfinished {
+        /// What was interrupted.
+        operation: String,
     },
     /// The store holds events that nothing in the program can read.
     #[error(

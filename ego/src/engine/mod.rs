@@ -15,12 +15,14 @@ mod forget;
 mod gate;
 mod inline;
 mod job;
+mod layered;
 mod limits;
 mod line;
 mod lineage;
 mod linked;
 mod order;
 mod passivate;
+mod personal;
 mod place;
 mod read;
 mod recover;
@@ -51,10 +53,12 @@ pub use registry::{AggregateDescriptor, CommandDescriptor, HandlersDescriptor, L
 pub use retention::{DeleteError, Deletion, HeldBack, Retention, SnapshotError};
 pub use send::{AnyRejection, Dispatch, IntoRevision, Receipt, Sending};
 pub(crate) use shared::{Codecs, Shared};
+pub(crate) use snapshot::{Inside as SnapshotInside, KEPT};
 pub use start::{EngineBuilder, StartError};
 pub use stop::StopError;
 
 use crate::consumer::Consumers;
+use crate::layer::CommandLayer;
 use crate::message::StreamId;
 use crate::model::Aggregate;
 use crate::projection::{AnyProjection, Projected, Sources};
@@ -97,6 +101,8 @@ struct Inner {
     failures: broadcast::Sender<Failure>,
     consumers: Consumers,
     projections: HashMap<TypeId, Arc<dyn AnyProjection>>,
+    /// The first is the outermost.
+    layers: Box<[Arc<dyn CommandLayer>]>,
     timers: Timers,
 }
 
@@ -166,6 +172,16 @@ impl Engine {
         streams
     }
 
+    /// Sends the aggregate of an erased stream away: as soon as what is under way has heard that it is erased.
+    pub(crate) async fn forget_state(&self, stream: &StreamId) {
+        const AGAIN: std::time::Duration = std::time::Duration::from_millis(5);
+        let kind = self.inner.kinds.get(stream.kind());
+        let Some(place) = kind.and_then(|kind| self.inner.places.get(&kind.aggregate.aggregate.id())) else { return };
+        while !place.forget(stream.id()) && !self.inner.shared.gate.is_closed() {
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.inner.shared
     }
@@ -192,6 +208,16 @@ impl Engine {
         any.downcast().ok()
     }
 
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.inner.shared.gate.is_closed()
+    }
+
+    /// Makes those of the wanted streams that are in memory be loaded anew.
+    pub(crate) async fn reload(&self, wanted: impl Fn(&StreamId) -> bool) {
+        let reloads = self.inner.places.values().flat_map(|place| place.reload(&wanted));
+        futures_util::future::join_all(reloads).await;
+    }
+
     /// Whether the aggregate is registered.
     pub(crate) fn knows<A: Aggregate>(&self) -> Result<(), UnknownTarget> {
         let known = self.inner.places.contains_key(&TypeId::of::<A>());
@@ -203,7 +229,14 @@ impl Engine {
         self.inner.kinds.get(kind).filter(|found| found.aggregate.durable).map(|found| found.aggregate.kind)
     }
 
-    /// The store that the engine keeps everything in.
+    /// The store as it was given: what is personal is sealed there. For archives and copies, which must not hold more than the store does.
+    #[must_use]
+    pub fn store_at_rest(&self) -> &AnyStore {
+        self.inner.shared.store_at_rest()
+    }
+
+    /// The store that the engine keeps everything in. Personal fields are read opened, or redacted when their subject was forgotten, and
+    /// sealed when they are written.
     #[must_use]
     pub fn store(&self) -> &AnyStore {
         &self.inner.shared.store

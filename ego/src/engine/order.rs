@@ -75,6 +75,10 @@ impl Order {
 
     /// I11: answers with what was recorded for the command the first time.
     pub(super) fn repeat<R: Reply, E>(&self, codecs: &Codecs, before: Committed) -> Answer<R, E> {
+        if self.firing.is_some() {
+            // Another engine was first. What it recorded may have been a refusal.
+            return Err(self.unscheduled());
+        }
         if before.command != self.metadata.command {
             return Err(CommandError::CommandIdReused { command_id: before.command_id, recorded: before.command });
         }

@@ -6,6 +6,7 @@ use super::fire::Alteration;
 use super::shared::Shared;
 use crate::message::{InvalidText, Name, StreamId};
 use crate::model::Aggregate;
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use hashbrown::DefaultHashBuilder;
 use lru::LruCache;
@@ -109,6 +110,11 @@ pub(super) trait AnyPlace: Any + Send + Sync {
     /// Sends away what has had no command since `unused_since`.
     fn sweep(&self, unused_since: u64);
 
+    /// Makes those of the wanted streams that are in memory be loaded anew; to be awaited.
+    fn reload(&self, wanted: &dyn Fn(&StreamId) -> bool) -> Vec<BoxFuture<'static, ()>>;
+    /// Sends away the aggregate with this id, if nothing is under way. Whether it is gone.
+    fn forget(&self, id: &str) -> bool;
+
     /// How many aggregates are active.
     fn active(&self) -> usize;
 
@@ -138,6 +144,29 @@ impl<A: Aggregate> AnyPlace for Place<A> {
                 .collect();
             leaving.0.extend(ids.iter().filter_map(|id| shard.pop(id)));
             self.count.fetch_sub(leaving.0.len(), Ordering::Relaxed);
+        }
+    }
+
+    fn reload(&self, wanted: &dyn Fn(&StreamId) -> bool) -> Vec<BoxFuture<'static, ()>> {
+        let cells = self.shards.iter().flat_map(|shard| {
+            let shard = shard.lock();
+            shard.iter().filter(|(_, cell)| wanted(&cell.stream)).map(|(_, cell)| Arc::clone(cell)).collect::<Vec<_>>()
+        });
+        cells.map(|cell| cell.reload().boxed()).collect()
+    }
+
+    fn forget(&self, id: &str) -> bool {
+        // Before the lock, so that it is dropped behind it.
+        let mut leaving = Leaving(Vec::new());
+        let mut shard = self.shard(id).lock();
+        match shard.peek(id) {
+            None => true,
+            Some(cell) if cell.try_retire(None) => {
+                leaving.0.extend(shard.pop(id));
+                self.count.fetch_sub(1, Ordering::Relaxed);
+                true
+            }
+            Some(_) => false,
         }
     }
 

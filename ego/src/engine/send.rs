@@ -65,6 +65,8 @@ impl<C: Command> Dispatch<C> for Engine {
 #[derive(Debug, Default)]
 pub(super) struct Options {
     pub(super) command_id: Option<Result<CommandId, InvalidText>>,
+    /// The id is the engine's: nobody else knows it, so the command cannot have been recorded under it before.
+    pub(super) new_id: bool,
     /// Of a command that was taken before it is polled.
     pub(super) pass: Option<Pass>,
     pub(super) expected: Option<Result<Expected, RevisionZero>>,
@@ -213,6 +215,15 @@ impl AnyRejection {
         let any: &dyn Any = &*self.0;
         any.downcast_ref()
     }
+
+    pub(super) fn new(rejection: impl Rejection) -> Self {
+        Self(Box::new(rejection))
+    }
+
+    pub(super) fn downcast<E: Rejection>(self) -> Option<E> {
+        let any: Box<dyn Any> = self.0;
+        any.downcast().ok().map(|error| *error)
+    }
 }
 
 impl fmt::Display for AnyRejection {
@@ -244,10 +255,8 @@ pub(super) fn by_name<A: Handles<C>, C: Command>(
             let decode = AssertUnwindSafe(|| serde_json::from_value(json));
             let decoded: Result<C, _> = std::panic::catch_unwind(decode).map_err(|panic| panicked(&*panic))?;
             let command = decoded.map_err(|error| codec_error("the command", false, error))?;
-            let receipt = Submit::<A, C>::new(door, &id, command)
-                .with(options)
-                .await
-                .map_err(|error| error.map(|rejection| AnyRejection(Box::new(rejection))))?;
+            let receipt =
+                Submit::<A, C>::new(door, &id, command).with(options).await.map_err(|error| error.map(AnyRejection::new))?;
             let reply = serde_json::to_value(&receipt.reply).map_err(|error| codec_error(RECORDED_REPLY, true, error))?;
             let Receipt { revision, position, command_id, repeated, .. } = receipt;
             Ok(Receipt { reply, revision, position, command_id, repeated })

@@ -11,8 +11,10 @@ use super::retention::Retention;
 use super::snapshot::Writer;
 use crate::clock::{Clock, IdSource};
 use crate::codec::AnyCodec;
-use crate::message::{Name, Position};
+use crate::layer::EventLayer;
+use crate::message::{Name, Position, Tenant};
 use crate::model::{Aggregate, DecodeError, Services};
+use crate::privacy::Privacy;
 use crate::store::{AnyStore, StoreError};
 use crate::timer::Alarm;
 use std::collections::BTreeMap;
@@ -46,8 +48,14 @@ pub(crate) struct Shared {
     pub(crate) head_at_start: Option<Position>,
     /// How the events of each kind are read as JSON.
     pub(crate) to_json: BTreeMap<&'static str, ToJson>,
+    /// Around every handler of events; the first is the outermost.
+    pub(crate) event_layers: Box<[Arc<dyn EventLayer>]>,
+    /// The only one that it works for, if it is one's.
+    pub(super) tenant: Option<Tenant>,
     /// What stands as the source in the envelopes of published events.
     pub(crate) source: Arc<str>,
+    /// How personal data are sealed, if there are any.
+    pub(crate) privacy: Option<Privacy>,
 }
 
 impl Shared {
@@ -59,6 +67,11 @@ impl Shared {
     /// The inline views of an aggregate that nothing has happened to.
     pub(super) fn inline_views<A: Aggregate>(&self) -> Option<Box<Views<A>>> {
         self.inlines.get()?.views()
+    }
+
+    /// The store below: what is personal is sealed in what it gives.
+    pub(crate) fn store_at_rest(&self) -> &AnyStore {
+        self.privacy.as_ref().map_or(&self.store, |privacy| &privacy.at_rest)
     }
 
     /// Milliseconds from the engine's start until then.

@@ -15,13 +15,17 @@ use super::{Engine, Inner, committer::Committer};
 use crate::clock::{Clock, IdSource, SystemClock, UuidSource};
 use crate::codec::{AnyCodec, Codec, Json};
 use crate::consumer::{Consumers, enter};
-use crate::message::Name;
+use crate::layer::{CommandLayer, EventLayer};
+use crate::message::{Name, Tenant};
 use crate::model::{Aggregate, Projection, Saga, Services};
+use crate::privacy::{Privacy, SubjectKeys};
 use crate::projection::{AnyProjection, OnNewVersion, ProjectionDescriptor, ProjectionOptions, ViewError};
 use crate::publish::{Publisher, PublisherOptions, Publishing};
 use crate::reactor::{Reacting, ReactorOptions, ReactorSources};
 use crate::saga::{SagaDescriptor, SagaOptions};
 use crate::store::{AnyStore, MemoryStore, Store, StoreError};
+use crate::tenant::TenantStore;
+
 use crate::timer::{Alarm, Timers};
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -37,6 +41,7 @@ use tokio::time::Instant;
 #[must_use = "an engine runs once it is started"]
 pub struct EngineBuilder {
     store: Option<AnyStore>,
+    tenant: Option<Tenant>,
     services: Services,
     limits: Limits,
     codec: AnyCodec,
@@ -53,8 +58,11 @@ pub struct EngineBuilder {
     retentions: BTreeMap<&'static str, Retention>,
     /// Those of them that keep no snapshots.
     unkept: Vec<&'static str>,
+    layers: Vec<Arc<dyn CommandLayer>>,
+    event_layers: Vec<Arc<dyn EventLayer>>,
     node: Option<String>,
     source: String,
+    subject_keys: Option<Arc<dyn SubjectKeys>>,
 }
 
 impl fmt::Debug for EngineBuilder {
@@ -71,6 +79,7 @@ impl Default for EngineBuilder {
     fn default() -> Self {
         Self {
             store: None,
+            tenant: None,
             services: Services::new(),
             limits: Limits::default(),
             codec: AnyCodec::default(),
@@ -85,8 +94,11 @@ impl Default for EngineBuilder {
             sagas: HashMap::new(),
             retentions: BTreeMap::new(),
             unkept: Vec::new(),
+            layers: Vec::new(),
+            event_layers: Vec::new(),
             node: None,
             source: "/ego".to_owned(),
+            subject_keys: None,
         }
     }
 }
@@ -96,6 +108,21 @@ impl EngineBuilder {
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(AnyStore::new(store));
         self
+    }
+
+    /// Seals personal fields under the keys of their subjects, which are kept there; see [`privacy`](crate::privacy). Needed when
+    /// something in the program is personal, or was and is stored.
+    pub fn subject_keys(mut self, keys: impl SubjectKeys) -> Self {
+        self.subject_keys = Some(Arc::new(keys));
+        self
+    }
+
+    /// Keeps everything in this tenant's part of a store, and works for that tenant alone: a command that says nothing of a tenant is of this
+    /// one, and a command of another is [refused](super::CommandError::Denied). [`Engine::stop`] leaves the store open. A kind has to be so
+    /// much shorter as the tenant's name is long, see [`tenant`](crate::tenant).
+    pub fn tenant(mut self, store: TenantStore) -> Self {
+        self.tenant = Some(store.tenant().clone());
+        self.store(store)
     }
 
     /// Gives a service that handlers ask for by its type.
@@ -189,6 +216,18 @@ impl EngineBuilder {
         self.require::<A>()
     }
 
+    /// Does this around every command, inside of the layers that were added before.
+    pub fn layer(mut self, layer: impl CommandLayer) -> Self {
+        self.layers.push(Arc::new(layer));
+        self
+    }
+
+    /// Does this around the methods of async projections and of reactors, inside of the layers that were added before.
+    pub fn event_layer(mut self, layer: impl EventLayer) -> Self {
+        self.event_layers.push(Arc::new(layer));
+        self
+    }
+
     /// The name of this node among those that work on the same store, the same at each start: what an
     /// [observer](crate::model::Audience::Observer) keeps its checkpoint under.
     pub fn node(mut self, name: impl Into<String>) -> Self {
@@ -215,8 +254,11 @@ impl EngineBuilder {
         let stored = store.event_types().await.map_err(StartError::Store)?;
         let linked = Linked::collect();
         let mut problems = linked.problems(&self.services);
+        let unfinished = crate::maintenance::unfinished(&store).await.map_err(StartError::Store)?;
+        problems.extend(unfinished.map(|operation| StartProblem::Unfinished { operation }));
         problems.extend(linked.missing(&self.required));
         problems.extend(self.unkept.iter().map(|aggregate| StartProblem::NoSnapshots { aggregate }));
+        problems.extend(linked.too_long(store.capabilities().reserved));
         let projections = ProjectionDescriptor::linked();
         problems.extend(ProjectionDescriptor::problems(&projections, &self.services, |reader, aggregate| {
             linked.not_a_source(reader, aggregate)
@@ -224,6 +266,8 @@ impl EngineBuilder {
         let unknown = |id: &TypeId| !projections.iter().any(|one| one.projection.id() == *id);
         let unknown = self.projections.iter().filter(|(id, _)| unknown(id));
         problems.extend(unknown.map(|(_, (projection, _))| StartProblem::UnknownProjection { projection }));
+        let personal = linked.personal(&projections);
+        problems.extend(linked.undeclared(&personal, &projections, self.codec.name(), self.subject_keys.is_some()));
         problems.extend(linked.unreadable(&stored, &self.retired));
         problems.extend(linked.publishing(&self.publishers, &self.source));
         let reactors = linked.reactors(self.reactors);
@@ -238,6 +282,8 @@ impl EngineBuilder {
         let limits = self.limits.in_bounds();
         let mut read = self.reads;
         read.push(AnyCodec::new(Json));
+        let privacy = self.subject_keys.map(|keys| Privacy::new(store.clone(), personal, keys));
+        let store = privacy.as_ref().map_or(store, |privacy| privacy.store());
         let head_at_start = store.head().await.map_err(StartError::Store)?;
         let shared = Arc::new(Shared {
             snapshots: Writer::new(store.clone(), runtime.clone(), limits.snapshot_bytes),
@@ -257,7 +303,10 @@ impl EngineBuilder {
             started: Instant::now(),
             head_at_start,
             to_json: linked.aggregates.iter().map(|aggregate| (aggregate.kind, aggregate.to_json)).collect(),
+            event_layers: self.event_layers.into(),
             source: self.source.into(),
+            privacy,
+            tenant: self.tenant,
             limits,
         });
         let places: HashMap<TypeId, Arc<dyn AnyPlace>> = linked
@@ -280,6 +329,7 @@ impl EngineBuilder {
             failures: broadcast::Sender::new(Failures::KEPT),
             consumers: Consumers::of(consumers),
             projections,
+            layers: self.layers.into(),
             timers: Timers::default(),
             shared,
         });

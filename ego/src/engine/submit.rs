@@ -4,10 +4,12 @@ use super::cell::Cell;
 use super::door::{Door, Pass};
 use super::error::{CommandError, UnknownTarget};
 use super::job::{CommandJob, Rest};
+use super::layered::layered;
 use super::order::{Order, Outcome};
 use super::send::{Options, RevisionZero, Start};
 use super::straight::{Way, straight};
-use crate::message::{CommandId, Expected, Metadata, Name, Text};
+use crate::layer::Denied;
+use crate::message::{CommandId, Expected, Metadata, Name, Tenant, Text};
 use crate::model::{Aggregate, HandledBy};
 use futures_util::future::BoxFuture;
 use std::pin::{Pin, pin};
@@ -40,17 +42,29 @@ impl<A: Aggregate, C: HandledBy<A>> Submit<A, C> {
         self
     }
 
-    /// `Err` with an answer that is there at once.
-    fn send(&mut self, command: C) -> Result<BoxFuture<'static, Outcome<A, C>>, Outcome<A, C>> {
-        let (cell, order) = take::<A, C>(&self.door, &self.id, std::mem::take(&mut self.options)).map_err(Err)?;
-        match straight(&cell, command, order) {
-            Way::Answered(outcome) => Err(outcome),
-            Way::Decided(waiting) => Ok(Box::pin(waiting.answer(async { Ok(()) }))),
-            Way::Long(command, order) => {
-                let (rest, waiting) = Rest::new(order, &cell.shared);
-                let (door, id, job) = (Arc::clone(&self.door), self.id.clone(), CommandJob::new(command, rest));
-                Ok(Box::pin(waiting.answer(async move { queue(&door, &id, cell, job).await })))
-            }
+    fn send(&mut self, command: C) -> UnderWay<A, C> {
+        let options = std::mem::take(&mut self.options);
+        if self.door.inner.layers.is_empty() {
+            go::<A, C>(&self.door, &self.id, command, options)
+        } else {
+            Ok(layered::<A, C>(Arc::clone(&self.door), &self.id, command, options))
+        }
+    }
+}
+
+/// A command that was sent; `Err` with an answer that was there at once.
+pub(super) type UnderWay<A, C> = Result<BoxFuture<'static, Outcome<A, C>>, Outcome<A, C>>;
+
+/// Takes the command to its aggregate.
+pub(super) fn go<A: Aggregate, C: HandledBy<A>>(door: &Arc<Door>, id: &Text, command: C, options: Options) -> UnderWay<A, C> {
+    let (cell, order) = take::<A, C>(door, id, options).map_err(Err)?;
+    match straight(&cell, command, order) {
+        Way::Answered(outcome) => Err(outcome),
+        Way::Decided(waiting) => Ok(Box::pin(waiting.answer(async { Ok(()) }))),
+        Way::Long(command, order) => {
+            let (rest, waiting) = Rest::new(order, &cell.shared);
+            let (door, id, job) = (Arc::clone(door), id.clone(), CommandJob::new(command, rest));
+            Ok(Box::pin(waiting.answer(async move { queue(&door, &id, cell, job).await })))
         }
     }
 }
@@ -90,16 +104,19 @@ type Taken<A, C> = Result<(Arc<Cell<A>>, Order), CommandError<<C as HandledBy<A>
 fn take<A: Aggregate, C: HandledBy<A>>(door: &Arc<Door>, id: &str, options: Options) -> Taken<A, C> {
     let place = door.inner.place::<A>().ok_or(UnknownTarget::Aggregate { aggregate: std::any::type_name::<A>() })?;
     let shared = &door.inner.shared;
-    let Options { command_id, pass, expected, metadata, timeout, firing } = options;
+    let Options { command_id, new_id, pass, expected, metadata, timeout, firing } = options;
     let pass = pass.or_else(|| Pass::enter(Arc::clone(door))).ok_or(CommandError::Stopped)?;
     let expected: Option<Expected> = expected.transpose().map_err(|RevisionZero| CommandError::RevisionZero)?;
-    let own_id = command_id.is_some();
+    let own_id = command_id.is_some() && !new_id;
     let command_id: CommandId = command_id.unwrap_or_else(|| Ok(shared.ids.next()))?;
     let (name, time) = (Name::fixed(C::NAME), shared.clock.now());
-    let metadata = match metadata {
+    let mut metadata = match metadata {
         None => Metadata::new(command_id, name, time),
         Some(draft) => draft.complete(command_id, name, time)?,
     };
+    if let Some(tenant) = &shared.tenant {
+        stamp(&mut metadata, tenant)?;
+    }
     let timeout = timeout.unwrap_or(shared.limits.timeout);
     let now = Instant::now();
     let deadline = now.checked_add(timeout).unwrap_or(now + FAR);
@@ -108,8 +125,22 @@ fn take<A: Aggregate, C: HandledBy<A>>(door: &Arc<Door>, id: &str, options: Opti
     if now >= deadline { Err(order.timed_out(own_id)) } else { Ok((cell, order)) }
 }
 
+/// A command of an engine that works for one tenant is of that tenant.
+fn stamp(metadata: &mut Metadata, tenant: &Tenant) -> Result<(), Denied> {
+    match &metadata.tenant {
+        Some(other) if other != tenant => {
+            Err(Denied::unauthorised(format!("it is of the tenant {other}, not of {tenant}")).by("tenant"))
+        }
+        Some(_) => Ok(()),
+        None => {
+            metadata.tenant = Some(tenant.clone());
+            Ok(())
+        }
+    }
+}
+
 /// What tokio calls "far": 30 years.
-const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
+pub(super) const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
 
 /// Waits for a place in the aggregate's queue (I12) and takes it. Runs the command at once when nobody else does.
 async fn queue<A: Aggregate, C: HandledBy<A>>(

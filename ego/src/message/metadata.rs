@@ -53,12 +53,18 @@ impl Metadata {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct MetadataDraft {
-    correlation_id: Option<String>,
-    causation_id: Option<String>,
-    actor: Option<String>,
-    tenant: Option<String>,
-    entries: BTreeMap<String, String>,
+    /// The conversation that the command belongs to; one of its own when left out.
+    pub correlation_id: Option<String>,
+    /// The message that led to the command.
+    pub causation_id: Option<String>,
+    /// Who asks.
+    pub actor: Option<String>,
+    /// On whose behalf.
+    pub tenant: Option<String>,
+    /// Free entries.
+    pub entries: BTreeMap<String, String>,
 }
 
 impl MetadataDraft {

@@ -119,12 +119,6 @@ pub trait AppliedAs<F, A> {
     fn apply_to(&self, state: &mut A);
 }
 
-/// Of what is refused for another reason.
-impl Form for () {
-    const WHOLE: bool = false;
-    type Or<O: Form> = O;
-}
-
 // Where the form is not known, because an applier takes no event at all, this one fits: one mistake makes one error.
 impl<E, A> AppliedAs<(), A> for E {
     fn apply_to(&self, _: &mut A) {}

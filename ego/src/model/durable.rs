@@ -3,7 +3,9 @@
 //! A durable aggregate is one whose only event says what its state is now ([`Saved`]), and whose handlers change a copy of the state
 //! ([`Changed`]). So everything that runs an aggregate runs it, too; [`AsState`] tells the few places where it is stored and read.
 
-use super::{Aggregate, DecodeError, Event, EventSchema, HandlerResult, PartOf, Rejection, Reply, Storable, Stored};
+use super::{
+    Aggregate, AppliedAs, DecodeError, Event, EventSchema, Form, HandlerResult, PartOf, Rejection, Reply, Storable, Stored,
+};
 use crate::codec::{AnyCodec, CodecError};
 
 /// An aggregate whose state is stored as a whole, in place of the one before, and which has no history. Derive it with
@@ -72,6 +74,7 @@ impl<A> Saved<A> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<A: Durable> Event for Saved<A> {
     const SCHEMAS: &'static [EventSchema] = &[EventSchema::new(Self::NAME, A::VERSION)];
 
@@ -89,9 +92,31 @@ impl<A: Durable> Event for Saved<A> {
     }
 }
 
-// Whatever is applied to a durable aggregate is refused for that reason alone.
+// Whatever is applied to a durable aggregate is refused for one reason.
 impl<A, T> PartOf<Saved<A>> for T {
-    type Form = ();
+    type Form = Unapplied;
+}
+
+/// How something is applied to a durable aggregate: not at all.
+#[derive(Clone, Copy, Debug)]
+pub struct Unapplied;
+
+impl Form for Unapplied {
+    const WHOLE: bool = false;
+    type Or<O: Form> = Self;
+}
+
+/// Implemented by nothing: to apply events to a durable aggregate is a mistake.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is durable: it has no events to apply",
+    label = "a durable aggregate has no `#[apply]`",
+    note = "its handlers take `&mut self`, and the state that they leave is stored",
+    note = "to keep events instead of the state, write `event = …` instead of `durable`"
+)]
+pub trait KeepsEvents {}
+
+impl<E, A: KeepsEvents> AppliedAs<Unapplied, A> for E {
+    fn apply_to(&self, _: &mut A) {}
 }
 
 /// How an aggregate is kept as a state, see [`Aggregate::STATE`].

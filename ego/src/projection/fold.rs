@@ -4,8 +4,9 @@ use super::dead::Letter;
 use super::projected::Projected;
 use super::source::{Given, Sources};
 use super::table;
-use crate::consumer::Then;
+use crate::consumer::{ConsumerKind, Then};
 use crate::engine::panic_message;
+use crate::layer::{EventCall, around};
 use crate::message::Position;
 use crate::model::{Delivery, Failure, Fold, IndexValue, Keys, Projection};
 use crate::store::RecordedEvent;
@@ -194,7 +195,7 @@ impl<P: Sources> Worker<'_, P> {
         let found = &page.items[item];
         let mut attempts = 1;
         let failure = loop {
-            match fold_once(&*found.given, &mut slot.view, &found.delivery, attempts).await {
+            match fold_layered(projected, key, &*found.given, &mut slot.view, &found.delivery, attempts).await {
                 Ok(()) => {
                     slot.changed = true;
                     slot.applied.push(item);
@@ -204,7 +205,7 @@ impl<P: Sources> Worker<'_, P> {
                     let position = found.delivery.position();
                     control.failed(&failure, Some(position), attempts);
                     tracing::warn!(projection = P::NAME, key, %position, attempts, %failure, "an event could not be folded");
-                    rewind(projected, page, slot).await?;
+                    rewind(projected, page, key, slot).await?;
                     match policy.wait_after(attempts) {
                         Some(wait) if !control.wait_to_retry(wait).await => return Err(Unfolded::Interrupted),
                         Some(_) => attempts = attempts.saturating_add(1),
@@ -230,6 +231,30 @@ impl<P: Sources> Worker<'_, P> {
     }
 }
 
+/// Folds an event into the view of a key, within the layers. After an error the view may hold a part of it.
+pub(super) async fn fold_layered<P: Sources>(
+    projected: &Projected<P>,
+    key: &str,
+    given: &dyn Given<P>,
+    view: &mut Option<P>,
+    delivery: &Delivery,
+    attempt: u32,
+) -> Result<(), Failure> {
+    let layers = &projected.shared.event_layers;
+    if layers.is_empty() {
+        return fold_once(given, view, delivery, attempt).await;
+    }
+    let again = delivery.clone().with_attempt(attempt);
+    let (name, event) = given.event();
+    let call = EventCall { consumer: ConsumerKind::Projection, handler: P::NAME, key: Some(key), name, event, delivery: &again };
+    let folding = async { around(layers, call, Box::pin(fold_once(given, view, delivery, attempt))).await };
+    AssertUnwindSafe(folding).catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&*panic)))
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Failure {
+    Failure::new(format_args!("it panicked: {}", panic_message(panic)))
+}
+
 /// Folds an event into a view. After an error the view may hold a part of it.
 pub(super) async fn fold_once<P: Sources>(
     given: &dyn Given<P>,
@@ -252,7 +277,7 @@ pub(super) async fn fold_once<P: Sources>(
             std::panic::catch_unwind(AssertUnwindSafe(|| given.fold_now(view, delivery)))
         }
     };
-    let fold = folded.unwrap_or_else(|panic| Err(Failure::new(format_args!("it panicked: {}", panic_message(&*panic)))))?;
+    let fold = folded.unwrap_or_else(|panic| Err(panicked(&*panic)))?;
     if fold == Fold::Remove {
         *view = None;
     }
@@ -261,7 +286,7 @@ pub(super) async fn fold_once<P: Sources>(
 
 /// Brings a view to what it was before the event that failed: a method may have changed a part of it. What its page brought before that is
 /// folded again, with the same patience: what fails for a while fails here, too.
-async fn rewind<P: Sources>(projected: &Projected<P>, page: &Page<P>, slot: &mut Slot<P>) -> Result<(), Unfolded> {
+async fn rewind<P: Sources>(projected: &Projected<P>, page: &Page<P>, key: &str, slot: &mut Slot<P>) -> Result<(), Unfolded> {
     let (control, codecs) = (&projected.control, &projected.shared.codecs);
     let gave_up = |failure: &dyn std::fmt::Display| {
         control.failed(&format_args!("a view could not be taken back: {failure}"), None, 1);
@@ -273,7 +298,7 @@ async fn rewind<P: Sources>(projected: &Projected<P>, page: &Page<P>, slot: &mut
     for item in std::mem::take(&mut slot.applied) {
         let Item { given, delivery, .. } = &page.items[item];
         let mut attempts = 1;
-        while let Err(failure) = fold_once(&**given, &mut slot.view, delivery, attempts).await {
+        while let Err(failure) = fold_layered(projected, key, &**given, &mut slot.view, delivery, attempts).await {
             control.failed(&failure, Some(delivery.position()), attempts);
             slot.view = view_of(&row).map_err(|error| gave_up(&error))?;
             match projected.options.policy.wait_after(attempts) {

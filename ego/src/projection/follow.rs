@@ -2,7 +2,7 @@
 //! read. One task does all of it, so that there is one writer.
 
 use super::dead::{self, Cause, DeadLetter, Letter};
-use super::fold::{Slot, fold_once};
+use super::fold::{Slot, fold_layered};
 use super::handle::{OpError, Replayed};
 use super::ops::{Answer, Done, Op, Request};
 use super::projected::Projected;
@@ -240,7 +240,8 @@ impl<P: Sources> Projected<P> {
         let Some(item) = items.into_iter().find(|item| item.delivery.ordinal() == letter.ordinal) else { return Ok(()) };
         let before = slot.view.as_ref().map(|view| super::table::encode(&self.shared.codecs, view)).transpose();
         let before = before.map_err(Failure::new)?;
-        let folded = fold_once(&*item.given, &mut slot.view, &item.delivery, letter.attempts().saturating_add(1)).await;
+        let attempt = letter.attempts().saturating_add(1);
+        let folded = fold_layered(self, &letter.key, &*item.given, &mut slot.view, &item.delivery, attempt).await;
         if folded.is_err() {
             slot.view = Slot::of(self, before)?.view;
         }

@@ -11,6 +11,7 @@ mod descriptor;
 mod error;
 mod fold;
 mod follow;
+mod forget;
 mod handle;
 mod inline;
 mod live;
@@ -28,6 +29,7 @@ mod view;
 mod views;
 
 pub use cursor::{Cursor, InvalidCursor};
+pub(crate) use dead::Row as DeadRow;
 pub use dead::{Cause, DeadLetter};
 pub use descriptor::ProjectionDescriptor;
 pub use error::ViewError;
@@ -37,4 +39,5 @@ pub use source::{Source, Sources};
 pub use view::{IntoPosition, ReadView};
 pub use views::ReadViews;
 
+pub(crate) use forget::remove_view;
 pub(crate) use projected::{AnyProjection, Projected};

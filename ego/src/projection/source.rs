@@ -6,6 +6,7 @@ use crate::codec::AnyCodec;
 use crate::engine::{AnyInline, Location, TypeRef};
 use crate::model::{Aggregate, DecodeError, Delivery, Event, Failure, Fold, Keys, On, Projection, Stored};
 use futures_util::future::BoxFuture;
+use std::any::Any;
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
@@ -61,6 +62,9 @@ impl<P> fmt::Debug for Source<P> {
 pub(super) trait Given<P>: Send + Sync {
     fn keys(&self, delivery: &Delivery) -> Keys;
 
+    /// The event, and its name in its newest shape.
+    fn event(&self) -> (&'static str, &(dyn Any + Send + Sync));
+
     /// Whether [`fold`](Given::fold) is to be awaited, and [`fold_now`](Given::fold_now) not to be called.
     fn waits(&self) -> bool;
 
@@ -74,6 +78,10 @@ struct Typed<A: Aggregate>(A::Event);
 impl<P: On<A>, A: Aggregate> Given<P> for Typed<A> {
     fn keys(&self, delivery: &Delivery) -> Keys {
         P::keys(&self.0, delivery)
+    }
+
+    fn event(&self) -> (&'static str, &(dyn Any + Send + Sync)) {
+        (self.0.schema().name, &self.0)
     }
 
     fn waits(&self) -> bool {

@@ -10,6 +10,7 @@ use crate::codec::AnyCodec;
 use crate::engine::{Location, Party, TypeRef};
 use crate::model::{Aggregate, Audience, DecodeError, Delivery, Event, Failure, Reactor, Reacts, Stored};
 use futures_util::future::BoxFuture;
+use std::any::Any;
 use std::fmt;
 
 /// The kinds that a reactor follows: what `#[ego::reactor]` implements beside the [`Reacts`] of each of them.
@@ -55,12 +56,19 @@ impl<R> fmt::Debug for ReactorSource<R> {
 
 /// What a recorded event means today, ready for `R`.
 trait Given<R>: Send + Sync {
+    /// The event, and its name in its newest shape.
+    fn event(&self) -> (&'static str, &(dyn Any + Send + Sync));
+
     fn react<'r>(&'r self, reactor: &'r R, delivery: &'r Delivery) -> BoxFuture<'r, Result<(), Failure>>;
 }
 
 struct Typed<A: Aggregate>(A::Event);
 
 impl<R: Reacts<A>, A: Aggregate> Given<R> for Typed<A> {
+    fn event(&self) -> (&'static str, &(dyn Any + Send + Sync)) {
+        (self.0.schema().name, &self.0)
+    }
+
     fn react<'r>(&'r self, reactor: &'r R, delivery: &'r Delivery) -> BoxFuture<'r, Result<(), Failure>> {
         Box::pin(reactor.react(&self.0, delivery))
     }

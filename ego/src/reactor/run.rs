@@ -3,6 +3,7 @@
 use super::{Given, ReactorDescriptor, ReactorSource, ReactorSources};
 use crate::consumer::{Begin, Consumer, ConsumerKind, Control, Course, Follower, Handler, Policy, Way, checkpoint_of};
 use crate::engine::{Location, Shared};
+use crate::layer::{EventCall, around};
 use crate::model::{Audience, DecodeError, Delivery, Failure, Stored};
 use crate::store::{Filter, RecordedEvent};
 use crate::subscription::{Follows, delivery};
@@ -84,11 +85,27 @@ fn consumer<R: ReactorSources>(
             course: Course { follows, begin: options.begin, checkpoint, policy: options.policy, batch },
             shared: Arc::clone(shared),
         },
-        handler: Reaction(reactor),
+        handler: Reaction { reactor, shared: Arc::clone(shared) },
     })
 }
 
-struct Reaction<R>(R);
+struct Reaction<R> {
+    reactor: R,
+    shared: Arc<Shared>,
+}
+
+impl<R: ReactorSources> Reaction<R> {
+    async fn react(&self, given: &dyn Given<R>, delivery: &Delivery) -> Result<(), Failure> {
+        let reaction = given.react(&self.reactor, delivery);
+        let layers = &self.shared.event_layers;
+        if layers.is_empty() {
+            return reaction.await;
+        }
+        let (name, event) = given.event();
+        let call = EventCall { consumer: ConsumerKind::Reactor, handler: R::NAME, key: None, name, event, delivery };
+        around(layers, call, reaction).await
+    }
+}
 
 impl<R: ReactorSources> Handler for Reaction<R> {
     type Item = (Box<dyn Given<R>>, Delivery);
@@ -109,9 +126,9 @@ impl<R: ReactorSources> Handler for Reaction<R> {
         Box::pin(async move {
             for (given, delivery) in items {
                 if attempt == 1 {
-                    given.react(&self.0, delivery).await?;
+                    self.react(&**given, delivery).await?;
                 } else {
-                    given.react(&self.0, &delivery.clone().with_attempt(attempt)).await?;
+                    self.react(&**given, &delivery.clone().with_attempt(attempt)).await?;
                 }
             }
             Ok(())

@@ -135,8 +135,14 @@ impl Schema {
             };
             let versions = (1..=event.version).filter_map(shape).collect();
             let aliases = event.aliases.iter().map(|alias| (*alias).to_owned()).collect();
-            kind.events.insert(event.name.to_owned(), Evolving { aliases, versions });
+            let evolving = Evolving { aliases, versions };
+            if aggregate.durable {
+                kind.state = Some(evolving);
+            } else {
+                kind.events.insert(event.name.to_owned(), evolving);
+            }
         }
+        kind.snapshot = aggregate.snapshot.map(|read| Derived { version: aggregate.version, shape: shape_of(read) });
     }
 
     fn add_command(&mut self, kind: &str, command: &CommandDescriptor) {

@@ -26,6 +26,7 @@ impl fmt::Debug for AnyStore {
 #[async_trait]
 impl Store for AnyStore {
     delegate_store!(0: capabilities, append, immediate, is_new_command, find_command, stream_head, read_stream, read_log, head,
-        wait_for_head, list_streams, event_types, save_snapshot, load_snapshot, delete_snapshot, load_state, read_states,
-        save_checkpoint, load_checkpoint, list_checkpoints, delete_checkpoint, step, load_rows, list_rows, delete_up_to, erase, close);
+        wait_for_head, list_streams, list_erased, list_commands, list_tables, event_types, save_snapshot, load_snapshot,
+        delete_snapshot, load_state, read_states, save_checkpoint, load_checkpoint, list_checkpoints, delete_checkpoint, step,
+        load_rows, list_rows, delete_up_to, erase, close);
 }

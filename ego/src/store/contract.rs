@@ -96,6 +96,24 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Page<StreamHead, StreamId>, StoreError>;
 
+    /// Streams that were erased, in the order of [`StreamId`], behind `after` (exclusive): what a copy closes, too.
+    ///
+    /// # Errors
+    /// As [`list_commands`](Store::list_commands).
+    async fn list_erased(&self, _after: Option<&StreamId>, _limit: usize) -> Result<Page<StreamHead, StreamId>, StoreError> {
+        Err(StoreError::unlisted("erased streams"))
+    }
+
+    /// What was recorded for each command of a stream, in the order of recording, from the one with this ordinal on, counted from 0: also
+    /// for those whose events were deleted, and those that recorded nothing. [`Page::next`] is the `from` of the next page. Of an erased
+    /// stream nothing is left.
+    ///
+    /// # Errors
+    /// [`StoreError::Other`] from a store around another that does not hand it on: that store cannot be copied.
+    async fn list_commands(&self, _stream: &StreamId, _from: u64, _limit: usize) -> Result<Page<Committed, u64>, StoreError> {
+        Err(StoreError::unlisted("commands"))
+    }
+
     /// Every kind, event name and version that was ever recorded, in order: what a program must be able to read.
     async fn event_types(&self) -> Result<Vec<EventType>, StoreError>;
 
@@ -164,14 +182,22 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Page<Row, Bytes>, StoreError>;
 
+    /// The tables that have rows, in the order of their names.
+    ///
+    /// # Errors
+    /// As [`list_commands`](Store::list_commands).
+    async fn list_tables(&self) -> Result<Vec<Name>, StoreError> {
+        Err(StoreError::unlisted("tables"))
+    }
+
     /// Deletes the events of a stream up to `revision` (inclusive). Revisions and positions are not given again; the head stands.
     /// The command ids of deleted commits stay known. Deleting again what is gone is no error, nor is a stream that keeps a state:
     /// it has no events to delete.
     ///
     /// # Errors
     /// - [`StoreError::BeyondHead`] when the stream has not reached the revision;
-    /// - [`StoreError::HeldBack`] when a named consumer has not finished one of these events; it names one such consumer, and the
-    ///   position of the last of the events.
+    /// - [`StoreError::HeldBack`] when a named consumer that [holds up](super::holds_up) the stream has not finished one of these events;
+    ///   it names one such consumer, and the position of the last of the events.
     ///
     /// In both cases nothing was deleted.
     async fn delete_up_to(&self, stream: &StreamId, revision: Revision) -> Result<(), StoreError>;
@@ -202,6 +228,9 @@ pub struct Capabilities {
     pub persistent: bool,
     /// The most bytes that one commit may hold (payloads, names, metadata and reply together).
     pub max_commit_bytes: usize,
+    /// How many bytes it needs for itself of every kind, which has [`StreamId::MAX_KIND_BYTES`] less then, and of every table's name,
+    /// which has 255 less.
+    pub reserved: usize,
     /// How many batches it makes durable together, 1 or more: the engine keeps so many under way, each of other streams.
     pub together: usize,
 }
@@ -210,7 +239,7 @@ impl Capabilities {
     /// Forgets everything when it is dropped; a commit may hold `max_commit_bytes`.
     #[must_use]
     pub const fn volatile(max_commit_bytes: usize) -> Self {
-        Self { persistent: false, max_commit_bytes, together: 1 }
+        Self { persistent: false, max_commit_bytes, reserved: 0, together: 1 }
     }
 
     /// The same, for a store that makes so many batches durable together.
@@ -219,9 +248,15 @@ impl Capabilities {
         Self { together: if batches == 0 { 1 } else { batches }, ..self }
     }
 
+    /// The same, for a store that needs so many bytes of names for itself.
+    #[must_use]
+    pub const fn reserving(self, bytes: usize) -> Self {
+        Self { reserved: bytes, ..self }
+    }
+
     /// Keeps what it acknowledged; a commit may hold `max_commit_bytes`.
     #[must_use]
     pub const fn persistent(max_commit_bytes: usize) -> Self {
-        Self { persistent: true, max_commit_bytes, together: 1 }
+        Self { persistent: true, max_commit_bytes, reserved: 0, together: 1 }
     }
 }

@@ -15,8 +15,9 @@
 /// #[async_trait]
 /// impl<S: Store> Store for Chatty<S> {
 ///     delegate_store!(0: capabilities, is_new_command, find_command, stream_head, read_stream, read_log, head, wait_for_head,
-///         list_streams, event_types, save_snapshot, load_snapshot, delete_snapshot, load_state, read_states, save_checkpoint,
-///         load_checkpoint, list_checkpoints, delete_checkpoint, step, load_rows, list_rows, delete_up_to, erase, close);
+///         list_streams, list_erased, list_commands, list_tables, event_types, save_snapshot, load_snapshot, delete_snapshot,
+///         load_state, read_states, save_checkpoint, load_checkpoint, list_checkpoints, delete_checkpoint, step, load_rows,
+///         list_rows, delete_up_to, erase, close);
 ///
 ///     async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
 ///         println!("{} commits", batch.len());
@@ -90,6 +91,18 @@ macro_rules! delegate_store {
             after: ::core::option::Option<&'life2 $crate::message::StreamId>,
             limit: usize)
             -> $crate::store::Page<$crate::store::StreamHead, $crate::message::StreamId>);
+    };
+    (@list_erased $inner:tt) => {
+        $crate::delegate_store!(@@ $inner list_erased<'life1>(
+            after: ::core::option::Option<&'life1 $crate::message::StreamId>, limit: usize)
+            -> $crate::store::Page<$crate::store::StreamHead, $crate::message::StreamId>);
+    };
+    (@list_commands $inner:tt) => {
+        $crate::delegate_store!(@@ $inner list_commands<'life1>(stream: &'life1 $crate::message::StreamId, from: u64, limit: usize)
+            -> $crate::store::Page<$crate::store::Committed, u64>);
+    };
+    (@list_tables $inner:tt) => {
+        $crate::delegate_store!(@@ $inner list_tables<>() -> ::std::vec::Vec<$crate::message::Name>);
     };
     (@event_types $inner:tt) => {
         $crate::delegate_store!(@@ $inner event_types<>() -> ::std::vec::Vec<$crate::store::EventType>);

@@ -6,7 +6,7 @@ use super::*;
 use crate::message::{CommandId, Name, Position, Revision, StreamId};
 use async_trait::async_trait;
 use bytes::Bytes;
-use contents::Contents;
+use contents::{Contents, Done, Stream};
 use parking_lot::RwLock;
 use std::collections::HashSet;
 use std::fmt;
@@ -216,6 +216,33 @@ impl Store for MemoryStore {
         })
     }
 
+    async fn list_erased(&self, after: Option<&StreamId>, limit: usize) -> Result<Page<StreamHead, StreamId>, StoreError> {
+        let limit = limit.max(1);
+        self.open(|inner| {
+            let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+            let names = inner.names.range::<StreamId, _>((start, Bound::Unbounded));
+            let heads = names.filter_map(|name| inner.streams.get(name).map(|stream| stream.head(name)));
+            let mut erased = heads.filter(|head| head.erased);
+            let items: Vec<_> = erased.by_ref().take(limit).collect();
+            let next = erased.next().and(items.last()).map(|last| last.stream.clone());
+            Page { items, next }
+        })
+    }
+
+    async fn list_commands(&self, stream: &StreamId, from: u64, limit: usize) -> Result<Page<Committed, u64>, StoreError> {
+        self.open(|inner| {
+            let found = inner.streams.get(stream).map_or(&[][..], Stream::commits);
+            let start = usize::try_from(from).unwrap_or(usize::MAX).min(found.len());
+            let end = start.saturating_add(limit.max(1)).min(found.len());
+            let items = found[start..end].iter().map(Done::committed).collect();
+            Page { items, next: (end < found.len()).then_some(end as u64) }
+        })
+    }
+
+    async fn list_tables(&self) -> Result<Vec<Name>, StoreError> {
+        self.open(|inner| inner.tables.names())
+    }
+
     async fn event_types(&self) -> Result<Vec<EventType>, StoreError> {
         self.open(|inner| {
             let mut types: Vec<EventType> = inner.types.iter().cloned().collect();
@@ -342,7 +369,9 @@ impl Store for MemoryStore {
             let count =
                 usize::try_from(revision.get().saturating_sub(found.deleted)).unwrap_or(usize::MAX).min(found.events.len());
             let Some(needed) = found.events[..count].last().copied() else { return Ok(()) };
-            if let Some((consumer, checkpoint)) = checkpoints.iter().find(|(_, checkpoint)| **checkpoint < Some(needed)) {
+            let late =
+                |(consumer, checkpoint): &(&String, &Option<Position>)| **checkpoint < Some(needed) && holds_up(consumer, stream);
+            if let Some((consumer, checkpoint)) = checkpoints.iter().find(late) {
                 return Err(StoreError::HeldBack { consumer: consumer.clone(), checkpoint: *checkpoint, needed });
             }
             found.deleted += count as u64;

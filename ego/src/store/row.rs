@@ -1,6 +1,6 @@
 //! Rows: what readers of the log derive from it and keep beside their checkpoint – views, their indexes, dead letters.
 
-use crate::message::{Name, Position};
+use crate::message::{Name, Position, StreamId};
 use bytes::Bytes;
 
 /// One change of derived things, whole and durable in one step (I6): rows, and the checkpoint of whoever derived them.
@@ -67,6 +67,18 @@ impl Step {
     pub fn size(&self) -> usize {
         self.rows.iter().map(RowChange::size).sum::<usize>() + self.advance.as_ref().map_or(0, |advance| advance.consumer.len())
     }
+}
+
+/// Whether a consumer of this name holds up the deletion of events of this stream, while it has not finished them. Every consumer does,
+/// but for one named `@SCOPE/NAME`: of the kinds `SCOPE.KIND` it holds up what `NAME` holds up of `KIND`, of others nothing.
+#[must_use]
+pub fn holds_up(consumer: &str, stream: &StreamId) -> bool {
+    let (mut consumer, mut kind) = (consumer, stream.kind());
+    while let Some((scope, name)) = consumer.strip_prefix('@').and_then(|scoped| scoped.split_once('/')) {
+        let Some(rest) = kind.strip_prefix(scope).and_then(|rest| rest.strip_prefix('.')) else { return false };
+        (consumer, kind) = (name, rest);
+    }
+    true
 }
 
 /// A store's answer to a step.

@@ -224,6 +224,7 @@ macro_rules! __each_store_rule {
                     a_late_consumer_holds_up_the_deletion
                     a_consumer_at_the_start_holds_up_everything
                     a_forgotten_consumer_holds_up_nothing
+                    a_consumer_of_a_scope_holds_up_its_own_streams
                     a_snapshot_outlives_its_events
                     a_state_is_not_deleted
                     the_types_of_deleted_events_stay_listed
@@ -240,6 +241,15 @@ macro_rules! __each_store_rule {
                     erasure_waits_for_no_consumer
                     a_late_snapshot_brings_nothing_back
                     the_types_of_erased_events_stay_listed
+                }
+                copying {
+                    commands_are_listed_in_the_order_of_recording
+                    many_commands_are_listed
+                    commands_of_a_state_are_listed
+                    commands_of_deleted_events_are_listed
+                    commands_of_an_erased_stream_are_gone
+                    erased_streams_are_listed_in_order
+                    tables_with_rows_are_listed
                 }
                 closing {
                     a_closed_store_takes_no_commits
@@ -280,6 +290,7 @@ macro_rules! __each_store_rule {
                     what_was_refused_does_not_come_back
                     a_dropped_store_keeps_what_it_acknowledged
                     closing_finishes_what_was_taken
+                    what_was_listed_is_listed_again
                 }
             }
         }

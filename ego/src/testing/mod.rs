@@ -53,6 +53,7 @@ mod command_ids;
 mod concurrency;
 mod conflict;
 mod content;
+mod copying;
 mod erasure;
 mod head;
 mod listing;

@@ -2,6 +2,7 @@
 
 use super::Bench;
 use super::commit::{at, commit, commit_to, position, revision, stream, stream_of};
+use super::copying::{commands, erased, put_one, remove_one, tables};
 use super::probe::{Sight, assert_growing, ok, payloads, positions, revisions};
 use super::rows::{put, removed, rows as rows_of};
 use crate::message::{Expected, Position, Revision};
@@ -287,5 +288,23 @@ pub(super) async fn closing_finishes_what_was_taken(bench: Bench) {
             assert_eq!(store.find(&draft).await, None);
         }
         ok(store.close().await, "closing");
+    }
+}
+
+/// All of it is listed again.
+pub(super) async fn what_was_listed_is_listed_again(bench: Bench) {
+    let mut store = bench.open().await;
+    for round in 1..=3 {
+        store.commit(commit("a").events(1)).await;
+        store.commit(commit("a")).await;
+        put_one(&store, &format!("table-{round}"), "1").await;
+        remove_one(&store, &format!("table-{}", round - 1), "1").await;
+        ok(store.erase(&stream(&format!("erased-{round}"))).await, "erasing");
+        let before = commands(&store, &stream("a"), 10).await;
+        assert_eq!(before.len(), 2 * round);
+        store = bench.reopen(store).await;
+        assert_eq!(commands(&store, &stream("a"), 10).await, before);
+        assert_eq!(erased(&store, 10).await.len(), round);
+        assert_eq!(tables(&store).await, [crate::message::Name::from(format!("table-{round}"))]);
     }
 }

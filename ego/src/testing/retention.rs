@@ -1,7 +1,7 @@
 //! Deleting the first events of a stream: they are gone, their numbers are not given again, and no consumer misses one.
 
 use super::Bench;
-use super::commit::{at, commit, revision, stream};
+use super::commit::{at, commit, commit_to, revision, stream, stream_of};
 use super::probe::{Probe, ok, payloads, positions, revisions};
 use crate::message::{Expected, Position, Revision};
 use crate::store::Direction::{Backwards, Forwards};
@@ -182,6 +182,26 @@ pub(super) async fn a_forgotten_consumer_holds_up_nothing(bench: Bench) {
     ok(store.save_checkpoint("other", store.last().await).await, "saving a checkpoint");
     delete(&store, 8).await;
     assert_eq!(positions(&store.log().await).len(), 4);
+}
+
+/// A consumer with a scope in its name holds up the streams of that scope alone; names that only look like one are as any other.
+pub(super) async fn a_consumer_of_a_scope_holds_up_its_own_streams(bench: Bench) {
+    let store = bench.open().await;
+    let (own, other) = (stream_of("acme.thing", "a"), stream_of("acmes.thing", "a"));
+    for stream in [&own, &other] {
+        store.commit(commit_to(stream).events(1)).await;
+    }
+    ok(store.save_checkpoint("@acme/late", None).await, "saving a checkpoint");
+    ok(store.delete_up_to(&other, revision(1)).await, "deleting what nobody holds up");
+    let held = store.delete_up_to(&own, revision(1)).await;
+    assert!(matches!(&held, Err(StoreError::HeldBack { consumer, .. }) if consumer == "@acme/late"), "{held:?}");
+    ok(store.delete_checkpoint("@acme/late").await, "deleting a checkpoint");
+    for odd in ["@acme", "acme/late", "@/late"] {
+        ok(store.save_checkpoint(odd, None).await, "saving a checkpoint");
+        let held = store.delete_up_to(&own, revision(1)).await;
+        assert_eq!(held.is_err(), odd != "@/late", "{odd}: {held:?}");
+        ok(store.delete_checkpoint(odd).await, "deleting a checkpoint");
+    }
 }
 
 /// A snapshot outlives the events that it has seen, and can still be saved.

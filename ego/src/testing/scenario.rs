@@ -7,7 +7,8 @@
 use crate::codec::AnyCodec;
 use crate::message::{CommandId, Metadata, MetadataDraft, Revision, StreamId};
 use crate::model::{
-    Aggregate, Command, Context, Event, HandledBy, HandlerResult, Outcome, Rejection, Reply, Services, Stored, TimerChange, When,
+    Aggregate, AsState, Command, Context, Event, HandledBy, HandlerResult, Outcome, Rejection, Reply, Services, Stored,
+    TimerChange, When,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -51,6 +52,40 @@ use std::sync::Arc;
 ///     .then_rejected("nothing to count".to_owned());
 /// # }
 /// ```
+///
+/// A durable aggregate begins with a state, and leaves one:
+///
+/// ```
+/// use ego::prelude::*;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Command, Serialize, Deserialize)]
+/// # pub struct Add { item: String }
+/// #[derive(Aggregate, Default, Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// #[aggregate(name = "cart", durable)]
+/// pub struct Cart { items: Vec<String> }
+/// # #[ego::handlers]
+/// # impl Cart {
+/// #     #[handle]
+/// #     fn add(&mut self, cmd: Add) -> Result<usize, String> {
+/// #         if self.items.len() == 2 { return Err("the cart is full".to_owned()); }
+/// #         self.items.push(cmd.item);
+/// #         Ok(self.items.len())
+/// #     }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// ego::test::<Cart>()
+///     .given_state(Cart { items: vec!["tea".into()] })
+///     .when(Add { item: "milk".into() })
+///     .await
+///     .then_reply(2)
+///     .then_state(Cart { items: vec!["tea".into(), "milk".into()] })
+///     .and()
+///     .when(Add { item: "salt".into() })
+///     .await
+///     .then_rejected("the cart is full".to_owned());
+/// # }
+/// ```
 pub fn test<A: Aggregate>() -> Given<A> {
     Given {
         state: A::default(),
@@ -87,9 +122,15 @@ impl<A: Aggregate> Given<A> {
         self
     }
 
-    /// The aggregate is in this state, as of this revision, whatever led to it.
-    pub fn given_state(mut self, state: A, revision: Option<Revision>) -> Self {
-        (self.state, self.revision) = (state, revision);
+    /// The aggregate is in this state, whatever led to it, which counts as one revision more. What a durable aggregate begins with.
+    pub fn given_state(mut self, state: A) -> Self {
+        (self.state, self.revision) = (state, Revision::after(self.revision, 1));
+        self
+    }
+
+    /// The aggregate is at this revision.
+    pub fn at_revision(mut self, revision: Revision) -> Self {
+        self.revision = Some(revision);
         self
     }
 
@@ -117,7 +158,7 @@ impl<A: Aggregate> Given<A> {
         self
     }
 
-    /// A command comes. Its events are applied at once, so that [`Then::and`] goes on from there. The handler gets the command, and the
+    /// A command comes. Its events are applied, or the state that it leaves is saved, at once, so that [`Then::and`] goes on from there. The handler gets the command, and the
     /// state its events, as they come back from JSON.
     ///
     /// # Panics
@@ -142,6 +183,9 @@ impl<A: Aggregate> Given<A> {
                 timers = effects.timers;
             }
             Err(_) => events.clear(),
+        }
+        if A::STATE.is_some_and(|as_state| events.last().is_some_and(|saved| stored(is_stored(&as_state, &self.state, saved)))) {
+            events.clear();
         }
         let recorded: Vec<_> = events.iter().map(|event| stored(kept_event(event))).collect();
         self.append(&recorded);
@@ -186,7 +230,7 @@ impl<A: Aggregate, R: Reply, E: Rejection> Then<A, R, E> {
         self
     }
 
-    /// The command was accepted and recorded nothing.
+    /// The command was accepted and recorded nothing; a durable aggregate's state is what it was.
     ///
     /// # Panics
     /// When it was refused or recorded something.
@@ -370,6 +414,13 @@ fn kept_event<E: Event>(event: &E) -> Result<E, String> {
     let [one] = <[E; 1]>::try_from(back).map_err(|back| format!("{} is read again as {} events", schema.name, back.len()))?;
     same(schema.name, &bytes, &one.encode(&json).map_err(|error| error.to_string())?)?;
     Ok(one)
+}
+
+/// Whether a durable aggregate's state would be stored as it is stored already.
+fn is_stored<A: Aggregate>(as_state: &AsState<A>, state: &A, saved: &A::Event) -> Result<bool, String> {
+    let (json, mut before) = (AnyCodec::default(), Vec::new());
+    let written = (as_state.encode)(state, &json, &mut before).and_then(|()| saved.encode(&json));
+    written.map(|after| after == before).map_err(|error| format!("the state cannot be written: {error}"))
 }
 
 fn same(what: &str, before: &[u8], after: &[u8]) -> Result<(), String> {

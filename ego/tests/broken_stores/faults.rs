@@ -420,4 +420,24 @@ faults! {
     ForgetsRowsWhenClosed,
     /// Opened again, the store gives old positions again.
     PositionsGoBackWhenClosed,
+
+    // Copying.
+    /// Commands that recorded nothing are not listed.
+    ListsNoCommandsOfNothing,
+    /// Commands are listed backwards.
+    ListsCommandsBackwards,
+    /// Only so many commands are listed.
+    ListsFewCommands,
+    /// Only commands with events are listed.
+    ListsNoSaves,
+    /// Commands of deleted events are not listed.
+    ListsNoDeletedCommands,
+    /// Commands of erased streams are listed.
+    ListsErasedCommands,
+    /// Erased streams are not listed when they held nothing.
+    ListsErasedThatHeldSomething,
+    /// A table without rows is listed.
+    ListsEmptyTables,
+    /// A store that was opened again lists nothing.
+    ListsNothingAgain,
 }

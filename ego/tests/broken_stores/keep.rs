@@ -187,6 +187,18 @@ impl Store for Broken {
         self.open_unless(Fault::ReadsAfterClose)?;
         self.list_broken(kind, after, limit).await
     }
+    async fn list_erased(&self, after: Option<&StreamId>, limit: usize) -> Result<Page<StreamHead, StreamId>, StoreError> {
+        self.open_unless(Fault::ReadsAfterClose)?;
+        self.erased_broken(after, limit).await
+    }
+    async fn list_commands(&self, stream: &StreamId, from: u64, limit: usize) -> Result<Page<Committed, u64>, StoreError> {
+        self.open_unless(Fault::ReadsAfterClose)?;
+        self.commands_broken(stream, from, limit).await
+    }
+    async fn list_tables(&self) -> Result<Vec<Name>, StoreError> {
+        self.open_unless(Fault::ReadsAfterClose)?;
+        self.tables_broken().await
+    }
     async fn event_types(&self) -> Result<Vec<EventType>, StoreError> {
         self.open_unless(Fault::ReadsAfterClose)?;
         let mut types = self.inner.event_types().await?;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a broken test may panic")]
 
 mod append;
+mod copying;
 mod faults;
 mod keep;
 mod read;

@@ -6,11 +6,11 @@
 mod cart;
 mod changes;
 mod failing;
-//mod feed;
-//mod publishers;
+mod feed;
+mod publishers;
 mod rigged;
-//mod scenario;
-//mod shapes;
+mod scenario;
+mod shapes;
 mod writers;
 
 use cart::Signal;

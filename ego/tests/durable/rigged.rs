@@ -45,7 +45,7 @@ fn broken() -> StoreError {
 impl Store for Rigged {
     // Not `immediate`: every commit comes through here.
     delegate_store!(inner: capabilities, is_new_command, find_command, stream_head, read_stream, read_log, head, wait_for_head,
-        list_streams, event_types, save_snapshot, load_snapshot, delete_snapshot, load_state, read_states, save_checkpoint,
+        list_streams, list_erased, list_commands, list_tables, event_types, save_snapshot, load_snapshot, delete_snapshot, load_state, read_states, save_checkpoint,
         load_checkpoint, list_checkpoints, delete_checkpoint, step, load_rows, list_rows, delete_up_to, erase, close);
 
     async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {

@@ -75,7 +75,7 @@ fn broken() -> StoreError {
 
 #[async_trait]
 impl<S: Store> Store for Rigged<S> {
-    delegate_store!(inner: capabilities, find_command, stream_head, list_streams, event_types, save_snapshot, load_snapshot,
+    delegate_store!(inner: capabilities, find_command, stream_head, list_streams, list_erased, list_commands, list_tables, event_types, save_snapshot, load_snapshot,
         delete_snapshot, load_state, read_states, load_checkpoint, list_checkpoints, delete_checkpoint, load_rows, list_rows,
         delete_up_to, erase, close);
 

@@ -5,4 +5,5 @@
 mod file;
 mod green;
 mod house;
+mod readers;
 mod red;

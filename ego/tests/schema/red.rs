@@ -89,7 +89,7 @@ fn every_problem_and_every_change_has_a_fixture_and_every_text_is_of_one() {
         .filter(|path| path.extension().is_some_and(|extension| extension == "txt"))
         .collect();
     assert_eq!(texts, names);
-    assert_eq!(texts.len(), 31);
+    assert_eq!(texts.len(), 35);
 }
 
 fn kind(problem: &Problem) -> String {

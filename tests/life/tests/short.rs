@@ -13,6 +13,26 @@ fn ledger() {
 }
 
 #[test]
+fn maintenance() {
+    lives_through_twenty_five_kills("maintenance");
+}
+
+#[test]
+fn shelves() {
+    lives_through_twenty_five_kills("shelves");
+}
+
+#[test]
 fn sagas() {
     lives_through_twenty_five_kills("sagas");
+}
+
+#[test]
+fn vaults() {
+    lives_through_twenty_five_kills("vaults");
+}
+
+#[test]
+fn timers() {
+    lives_through_twenty_five_kills("timers");
 }

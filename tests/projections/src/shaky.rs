@@ -34,7 +34,7 @@ impl Shaky {
 #[async_trait]
 impl Store for Shaky {
     delegate_store!(sled: capabilities, append, find_command, stream_head, read_stream, read_log, head, wait_for_head,
-        list_streams, event_types, save_snapshot, load_snapshot, delete_snapshot, load_state, read_states, load_checkpoint,
+        list_streams, list_erased, list_commands, list_tables, event_types, save_snapshot, load_snapshot, delete_snapshot, load_state, read_states, load_checkpoint,
         list_checkpoints, delete_checkpoint, list_rows, delete_up_to, erase, close);
 
     async fn step(&self, step: Step) -> Result<Stepped, StoreError> {

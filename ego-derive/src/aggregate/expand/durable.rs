@@ -2,7 +2,7 @@
 
 use super::super::model::Aggregate;
 use super::{aggregate_impl, bounds};
-use crate::hygiene::{at, code, krate_at};
+use crate::hygiene::{at, code};
 use crate::upcast;
 use proc_macro2::TokenStream;
 use quote::quote_spanned;
@@ -14,7 +14,7 @@ use quote::quote_spanned;
 ///     const STATE: Option<AsState<Self>> = Some(AsState::of());
 ///     type Event = Saved<Cart>;
 ///     fn apply(&mut self, event: &Saved<Cart>) {
-///         Clone::clone_from(self, event.state())
+///         replace(self, event)
 ///     }
 /// }
 ///
@@ -25,7 +25,7 @@ use quote::quote_spanned;
 ///                 let old = old(codec, stored)?;
 ///                 step::<Self>(stored, v1_to_v2(old))?
 ///             }
-///             2 => payload::<Cart>().decode(codec, stored)?,
+///             2 => state::<Self>(codec, stored)?,
 ///             _ => return Err(DecodeError::unknown(stored)),
 ///         })
 ///     }
@@ -34,7 +34,6 @@ use quote::quote_spanned;
 /// A generic one is registered with `ego::register!`, without the commands of its blocks: `impl Registers for Wallet<C> {}`.
 pub(super) fn durable(aggregate: &Aggregate<'_>, kind: &TokenStream) -> TokenStream {
     let (krate, newest) = (&aggregate.krate, aggregate.version());
-    let ty = &aggregate.this.ty;
     let older = (1..newest).zip(0..).map(|(version, skip)| {
         let steps = aggregate.steps().get(skip..).unwrap_or_default();
         let way = upcast::way(
@@ -45,15 +44,13 @@ pub(super) fn durable(aggregate: &Aggregate<'_>, kind: &TokenStream) -> TokenStr
         );
         code!(#version => { #way })
     });
-    let nearby = krate_at(krate, aggregate.keyword);
-    let read = quote_spanned!(at(aggregate.keyword)=> #nearby::__private::payload::<#ty>().decode(codec, stored)?);
     impls(
         aggregate,
         kind,
         &code! {
             ::core::result::Result::Ok(match stored.version {
                 #(#older,)*
-                #newest => #read,
+                #newest => #krate::__private::state::<Self>(codec, stored)?,
                 _ => return ::core::result::Result::Err(#krate::model::DecodeError::unknown(stored)),
             })
         },
@@ -70,7 +67,7 @@ fn impls(aggregate: &Aggregate<'_>, kind: &TokenStream, read: &TokenStream) -> T
     let (impl_generics, ..) = this.generics.split_for_impl();
     let ty = &this.ty;
     let bounds = bounds(aggregate);
-    let apply = code!(::core::clone::Clone::clone_from(self, event.state()));
+    let apply = code!(#krate::__private::replace(self, event));
     let aggregate_impl = aggregate_impl(aggregate, kind, &code!(#krate::model::Saved<Self>), &apply);
     let registers = this.is_generic().then(|| {
         code! {

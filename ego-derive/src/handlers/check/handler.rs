@@ -33,7 +33,7 @@ fn takes_self_by_reference(cx: &Ctxt, handler: &Handler<'_>, durable: bool) {
         Receiver::Exclusive if durable => {}
         Receiver::Exclusive => cx.error(
             receiver,
-            "a command handler takes `&self`, not `&mut self`: state changes only in `#[apply]`, or it could not be replayed",
+            "a command handler takes `&self`, not `&mut self`: state changes only in `#[apply]`, or it could not be replayed (a durable aggregate has no `#[apply]`)",
         ),
         Receiver::Other => cx.error(receiver, "a command handler takes `&self`: the state stays where it is"),
     }

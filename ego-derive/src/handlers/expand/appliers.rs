@@ -34,8 +34,7 @@ pub(super) fn appliers(block: &Block<'_>) -> TokenStream {
     let krate = krate_at(&block.krate, span);
     let call = quote_spanned!(at(span)=> #krate::__private::fold::<#form, _, _>(event, self));
     // A check that speaks about parameters has to stand where they are known; it is made for each instance.
-    let mut checks = unmixed(block);
-    checks.push(of_events(block, first));
+    let checks = unmixed(block);
     let (inside, beside) = if block.is_generic() { (checks, Vec::new()) } else { (Vec::new(), checks) };
     let fold = fold(block, &code!(#(const { #inside })* #call));
     code!(#(#applies)* #fold #(const _: () = #beside;)*)
@@ -123,22 +122,6 @@ fn unmixed(block: &Block<'_>) -> Vec<TokenStream> {
         })
     });
     checks.collect()
-}
-
-/// A durable aggregate has nothing to apply.
-fn of_events(block: &Block<'_>, first: &Type) -> TokenStream {
-    let (krate, this) = (&block.krate, block.this);
-    let message = format!(
-        "`{}` is durable: it has no events to apply, its handlers take `&mut self`, and the state that they leave is stored",
-        show(this)
-    );
-    quote_spanned! {at(first.span())=>
-        {
-            let () = if <#this as #krate::model::Aggregate>::STATE.is_some() {
-                ::core::panic!(#message)
-            };
-        }
-    }
 }
 
 fn events(block: &Block<'_>) -> TokenStream {

@@ -45,7 +45,8 @@ pub(super) fn handles(block: &Block<'_>, handler: &Handler<'_>) -> TokenStream {
         let body = code!(Self::#name(self, #argument #(#extras)*) #wait);
         return handles_impl(block, handler, command.ty, &code!(#output), &context, &body);
     }
-    let changed = code!(#krate::model::Changed<Self, #output>);
+    let nearby = krate_at(krate, output.span());
+    let changed = quote_spanned!(at(output.span())=> #nearby::model::Changed<Self, #output>);
     let body = match handler.method.sig.receiver() {
         Some(receiver) if handler.receiver() == Receiver::Exclusive => {
             let (place, nearby) = (at(receiver.span()), krate_at(krate, receiver.span()));

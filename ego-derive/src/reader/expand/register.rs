@@ -13,7 +13,7 @@ use syn::spanned::Spanned;
 ///     const SOURCES: &'static [Source<Self>] = &[Source::of::<Card>(Location::new(file!(), 31), &[TypeRef::of::<dyn Db>()])];
 /// }
 ///
-/// inventory::submit! { ProjectionDescriptor::of::<Balance>(Location::new(file!(), 28)) }
+/// inventory::submit! { ProjectionDescriptor::of::<Balance>(Location::new(file!(), 28)).personal(Ask::<Balance>::shape) }
 /// ```
 /// With a saga its instances are registered, which are aggregates, and the projection of how they stand.
 pub(super) fn register(reader: &Reader<'_>) -> TokenStream {
@@ -21,6 +21,13 @@ pub(super) fn register(reader: &Reader<'_>) -> TokenStream {
     let sources = reader.methods.iter().filter_map(|method| source(reader, method));
     let sources = sources_impl(reader, &code!(#(#sources),*));
     let location = location::of(krate, reader.item.impl_token.span);
+    let (silent, personal) = match reader.what {
+        What::Projection => (
+            code!(#[allow(unused_imports)] use #krate::__private::Silent as _;),
+            code!(.personal(#krate::__private::Ask::<#this>::shape)),
+        ),
+        What::Reactor | What::Saga => (TokenStream::new(), TokenStream::new()),
+    };
     let descriptor = match reader.what {
         What::Projection => code!(ProjectionDescriptor),
         What::Reactor => code!(ReactorDescriptor),
@@ -45,8 +52,9 @@ pub(super) fn register(reader: &Reader<'_>) -> TokenStream {
         #sources
         #[allow(deprecated)]
         const _: () = {
+            #silent
             #krate::__private::inventory::submit! {
-                #krate::__private::#descriptor::of::<#this>(#location)
+                #krate::__private::#descriptor::of::<#this>(#location) #personal
             }
             #instances
         };

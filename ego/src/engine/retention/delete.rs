@@ -61,7 +61,7 @@ async fn standing<A: Aggregate>(
     stream: &StreamId,
 ) -> Result<Option<Revision>, StoreError> {
     let kept = list_kept(&shared.store, stream).await?;
-    let is_read = |row: &Bytes| snapshot::open(shared, snapshots, row, shared.inline_views(), false).is_ok();
+    let is_read = |row: &Bytes| snapshot::open(shared, stream, snapshots, row, shared.inline_views(), false).is_ok();
     Ok(kept.into_iter().rev().find(|(_, row)| is_read(row)).map(|(revision, _)| revision))
 }
 
@@ -74,7 +74,7 @@ async fn keep<A: Aggregate>(
 ) -> Result<Revision, DeleteError> {
     let loaded: Recovered<A> =
         recover(shared, stream, true).await.map_err(|error| SnapshotError::Read(ReadError::Recovery(error)))?;
-    let made = snapshot::of(shared, snapshots, &loaded).map_err(SnapshotError::Codec)?;
+    let made = snapshot::of(shared, stream, snapshots, &loaded).map_err(SnapshotError::Codec)?;
     let Some(made) = made.filter(|made| made.revision >= upto) else {
         return Err(StoreError::BeyondHead { asked: upto.get(), end: loaded.core.revision.map_or(0, Revision::get) }.into());
     };
@@ -92,7 +92,7 @@ async fn keep<A: Aggregate>(
     if found != made.payload {
         return Err(unverified("it holds something else".to_owned()));
     }
-    let read = snapshot::open(shared, snapshots, &found, shared.inline_views(), false);
+    let read = snapshot::open(shared, stream, snapshots, &found, shared.inline_views(), false);
     read.map_err(|why| unverified(why.to_string()))?;
     Ok(revision)
 }

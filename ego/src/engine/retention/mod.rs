@@ -153,7 +153,7 @@ impl Engine {
         let snapshots = snapshots::<A>()?;
         let (shared, stream) = (self.shared(), self.stream::<A>(id.as_ref())?);
         let loaded = recover_apart::<A>(shared, stream.clone(), true).await.map_err(ReadError::from)?;
-        let Some(snapshot) = of(shared, &snapshots, &loaded)? else { return Ok(None) };
+        let Some(snapshot) = of(shared, &stream, &snapshots, &loaded)? else { return Ok(None) };
         let revision = snapshot.revision;
         shared.store.save_snapshot(&stream, snapshot).await?;
         Ok(Some(revision))

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! 1 byte   format, 1
-//! 4 bytes  crc32 of everything behind
+//! 4 bytes  crc32 of the stream's kind, a zero, its id, and everything behind
 //! 8 bytes  revision              8 bytes  position
 //! 4 bytes  version of the state  8 bytes  its shape
 //! text     codec                 bytes    state
@@ -13,7 +13,7 @@
 use crate::codec::CodecError;
 use crate::engine::inline::Views;
 use crate::engine::shared::Codecs;
-use crate::message::{Position, Revision};
+use crate::message::{Position, Revision, StreamId};
 use crate::model::{Aggregate, Snapshots};
 use bytes::{Buf, BufMut, Bytes};
 
@@ -69,9 +69,9 @@ impl Draft {
     }
 
     /// The content, once the position of its last event is known.
-    pub(super) fn seal(mut self, position: Position) -> Bytes {
+    pub(super) fn seal(mut self, stream: &StreamId, position: Position) -> Bytes {
         self.bytes[POSITION..POSITION + 8].copy_from_slice(&position.get().to_be_bytes());
-        let crc = crc32fast::hash(&self.bytes[SEALED..]);
+        let crc = crc(stream, &self.bytes[SEALED..]);
         self.bytes[1..SEALED].copy_from_slice(&crc.to_be_bytes());
         self.bytes.into()
     }
@@ -98,12 +98,7 @@ pub(super) fn encode<A: Aggregate>(
     bytes[begin..begin + 4].copy_from_slice(&written.to_be_bytes());
     let views = views.map(|views| views.keep(codecs)).transpose().map_err(CodecError::new)?.unwrap_or_default();
     bytes.put_u32(length(views.len())?);
-    for KeptView { projection, version, view } in views {
-        put(&mut bytes, projection.as_bytes())?;
-        bytes.put_u32(version);
-        bytes.put_u8(u8::from(view.is_some()));
-        put(&mut bytes, view.as_deref().unwrap_or_default())?;
-    }
+    views.iter().try_for_each(|view| put_view(&mut bytes, view))?;
     Ok(Draft { revision, bytes })
 }
 
@@ -117,12 +112,58 @@ fn put(bytes: &mut Vec<u8>, what: &[u8]) -> Result<(), CodecError> {
     Ok(())
 }
 
-/// Reads what [`encode`] wrote.
-pub(super) fn read(payload: &Bytes) -> Result<Content, Unusable> {
+/// A snapshot's payload, for whoever seals and opens what is personal in it.
+pub(crate) struct Inside(Content);
+
+impl Inside {
+    pub(crate) fn read(stream: &StreamId, payload: &Bytes) -> Option<Self> {
+        read(stream, payload).ok().map(Self)
+    }
+
+    pub(crate) fn state(&mut self) -> &mut Bytes {
+        &mut self.0.state
+    }
+
+    /// The views beside it, each with its projection's name.
+    pub(crate) fn views(&mut self) -> impl Iterator<Item = (&str, &mut Bytes)> {
+        self.0.views.iter_mut().filter_map(|kept| Some((&*kept.projection, kept.view.as_mut()?)))
+    }
+
+    /// The payload with what it holds now.
+    pub(crate) fn write(&self, stream: &StreamId) -> Option<Bytes> {
+        let Content { revision, position, version, shape, codec, state, views } = &self.0;
+        let mut bytes = vec![FORMAT, 0, 0, 0, 0];
+        bytes.put_u64(revision.get());
+        bytes.put_u64(0);
+        bytes.put_u32(*version);
+        bytes.put_u64(*shape);
+        put(&mut bytes, codec.as_bytes()).ok()?;
+        put(&mut bytes, state).ok()?;
+        bytes.put_u32(length(views.len()).ok()?);
+        views.iter().try_for_each(|view| put_view(&mut bytes, view)).ok()?;
+        Some(Draft { revision: *revision, bytes }.seal(stream, *position))
+    }
+}
+
+fn put_view(bytes: &mut Vec<u8>, KeptView { projection, version, view }: &KeptView) -> Result<(), CodecError> {
+    put(bytes, projection.as_bytes())?;
+    bytes.put_u32(*version);
+    bytes.put_u8(u8::from(view.is_some()));
+    put(bytes, view.as_deref().unwrap_or_default())
+}
+
+fn crc(stream: &StreamId, content: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    [stream.kind().as_bytes(), &[0], stream.id().as_bytes(), content].into_iter().for_each(|part| hasher.update(part));
+    hasher.finalize()
+}
+
+/// Reads what [`encode`] wrote of this stream.
+pub(super) fn read(stream: &StreamId, payload: &Bytes) -> Result<Content, Unusable> {
     let mut rest = payload.clone();
-    let (format, crc) = (rest.try_get_u8(), rest.try_get_u32());
-    match (format, crc) {
-        (Ok(FORMAT), Ok(crc)) if crc == crc32fast::hash(&rest) => {}
+    let (format, sealed) = (rest.try_get_u8(), rest.try_get_u32());
+    match (format, sealed) {
+        (Ok(FORMAT), Ok(sealed)) if sealed == crc(stream, &rest) => {}
         (Ok(format), _) if format != FORMAT => return Err(Unusable::Format(format)),
         _ => return Err(Unusable::Damaged),
     }

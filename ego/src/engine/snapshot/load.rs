@@ -24,7 +24,7 @@ pub(in crate::engine) async fn latest<A: Aggregate>(
     let opened = match shared.store.load_snapshot(stream).await {
         Ok(None) => return None,
         Ok(Some(snapshot)) => {
-            open(shared, &snapshots, &snapshot.payload, views, false).and_then(|opened| match opened.core.revision {
+            open(shared, stream, &snapshots, &snapshot.payload, views, false).and_then(|opened| match opened.core.revision {
                 Some(revision) if revision == snapshot.revision => Ok(opened),
                 _ => Err(Unusable::Damaged),
             })
@@ -54,7 +54,7 @@ pub(in crate::engine) async fn in_place_of_history<A: Aggregate>(
     kept.retain(|(revision, _)| revision.next() >= first);
     let mut unreadable = None;
     while let Some((revision, row)) = kept.pop() {
-        match open(shared, &snapshots, &row, views(), true) {
+        match open(shared, stream, &snapshots, &row, views(), true) {
             Ok(opened) if opened.core.revision == Some(revision) => return Ok(opened),
             Ok(_) => unreadable = Some((revision, Unusable::Damaged)),
             Err(why) => unreadable = Some((revision, why)),
@@ -66,15 +66,16 @@ pub(in crate::engine) async fn in_place_of_history<A: Aggregate>(
     }
 }
 
-/// The state that a snapshot holds, with its inline views in `views` if they are wanted.
+/// The state that a snapshot of this stream holds, with its inline views in `views` if they are wanted.
 pub(in crate::engine) fn open<A: Aggregate>(
     shared: &Shared,
+    stream: &StreamId,
     snapshots: &Snapshots<A>,
     payload: &Bytes,
     mut views: Option<Box<Views<A>>>,
     any_shape: bool,
 ) -> Result<Recovered<A>, Unusable> {
-    let content @ Content { revision, position, .. } = &read(payload)?;
+    let content @ Content { revision, position, .. } = &read(stream, payload)?;
     let decode = AssertUnwindSafe(|| content.decode(&shared.codecs, snapshots, views.as_deref_mut(), any_shape));
     let state = std::panic::catch_unwind(decode)
         .unwrap_or_else(|panic| Err(Unusable::Unreadable(format!("it panicked: {}", panic_message(&*panic)))))?;

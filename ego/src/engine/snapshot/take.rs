@@ -9,7 +9,7 @@ use crate::engine::error::panic_message;
 use crate::engine::recover::Recovered;
 use crate::engine::retention;
 use crate::engine::shared::Shared;
-use crate::message::{Name, Position, Revision};
+use crate::message::{Name, Position, Revision, StreamId};
 use crate::model::{Aggregate, Snapshots};
 use crate::store::Snapshot;
 use jiff::Timestamp;
@@ -122,19 +122,21 @@ impl Taken {
     fn save<A: Aggregate>(self, position: Position) {
         let Self { place, draft, shared } = self;
         let codec = shared.codecs.name.clone();
-        let snapshot = move || snapshot::<A>(draft, position, codec);
         let stream = place.stream().clone();
+        let of = stream.clone();
+        let snapshot = move || snapshot::<A>(&of, draft, position, codec);
         place.save(snapshot, move || async move { retention::after_snapshot::<A>(&shared, &stream).await });
     }
 }
 
-fn snapshot<A: Aggregate>(draft: Draft, position: Position, codec: Name) -> Snapshot {
-    Snapshot { revision: draft.revision, position, version: A::VERSION, codec, payload: draft.seal(position) }
+fn snapshot<A: Aggregate>(stream: &StreamId, draft: Draft, position: Position, codec: Name) -> Snapshot {
+    Snapshot { revision: draft.revision, position, version: A::VERSION, codec, payload: draft.seal(stream, position) }
 }
 
 /// A snapshot of what was loaded; `None` of an aggregate that nothing has happened to.
 pub(in crate::engine) fn of<A: Aggregate>(
     shared: &Shared,
+    stream: &StreamId,
     snapshots: &Snapshots<A>,
     loaded: &Recovered<A>,
 ) -> Result<Option<Snapshot>, CodecError> {
@@ -142,7 +144,7 @@ pub(in crate::engine) fn of<A: Aggregate>(
         return Ok(None);
     };
     let write = || encode(&shared.codecs, snapshots, *revision, state, views.as_deref());
-    Ok(Some(snapshot::<A>(caught(write)?, *position, shared.codecs.name.clone())))
+    Ok(Some(snapshot::<A>(stream, caught(write)?, *position, shared.codecs.name.clone())))
 }
 
 /// What the user's code writes; a panic of it is an error.

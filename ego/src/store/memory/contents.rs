@@ -52,7 +52,7 @@ pub(super) struct Stream {
 }
 
 /// What was recorded for a command.
-struct Done {
+pub(super) struct Done {
     revision: Option<Revision>,
     position: Option<Position>,
     events: u32,
@@ -62,7 +62,7 @@ struct Done {
 }
 
 impl Done {
-    fn committed(&self) -> Committed {
+    pub(super) fn committed(&self) -> Committed {
         Committed {
             revision: self.revision,
             position: self.position,
@@ -162,6 +162,12 @@ impl Tables {
         self.0.get(table)
     }
 
+    pub(super) fn names(&self) -> Vec<Name> {
+        let mut names: Vec<_> = self.0.keys().cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
     fn change(&mut self, rows: Vec<RowChange>) {
         for RowChange { table, key, value } in rows {
             match value {
@@ -221,6 +227,11 @@ impl Log {
 }
 
 impl Stream {
+    /// In the order of recording.
+    pub(super) fn commits(&self) -> &[Done] {
+        &self.commits
+    }
+
     fn command(&self, hash: u64, id: &CommandId) -> Option<&Done> {
         let of_id = |place: usize| self.commits[place].metadata.command_id == *id;
         let (_, place) = self.places.find(hash, |(known, place)| *known == hash && of_id(*place))?;

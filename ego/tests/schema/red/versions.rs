@@ -135,6 +135,52 @@ view!(view_of_another_type, 1, { cents: String });
 view!(view_with_more, 1, { cents: u64, #[serde(default)] deposits: u64 });
 view!(view_2_with_more, 2, { cents: u64, deposits: u64 });
 
+/// A durable state, or one with snapshots, of this shape.
+macro_rules! state {
+    ($module:ident, $version:literal, { $($fields:tt)* }) => {
+        mod $module {
+            use super::*;
+            use ego::model::{AsState, Durable, Saved, Snapshots};
+
+            #[derive(Default, Clone, Serialize, Deserialize)]
+            pub(super) struct Cart { $($fields)* }
+            impl Aggregate for Cart {
+                const KIND: &'static str = "cart";
+                const VERSION: u32 = $version;
+                const STATE: Option<AsState<Self>> = Some(AsState::of());
+                type Event = Saved<Self>;
+                fn apply(&mut self, event: &Saved<Self>) {
+                    self.clone_from(event.state());
+                }
+            }
+            impl Durable for Cart {
+                fn read(stored: Stored<'_>, codec: &AnyCodec) -> Result<Self, DecodeError> {
+                    codec.decode(stored.payload).map_err(|error| DecodeError::content(stored, error))
+                }
+            }
+
+            #[derive(Default, Clone, Serialize, Deserialize)]
+            pub(super) struct Tally { $($fields)* }
+            impl Aggregate for Tally {
+                const KIND: &'static str = "tally";
+                const VERSION: u32 = $version;
+                const SNAPSHOTS: Option<Snapshots<Self>> = Some(Snapshots::by_hand());
+                type Event = v1::AccountEvent;
+                fn apply(&mut self, _: &v1::AccountEvent) {}
+            }
+        }
+    };
+}
+state!(state_1, 1, { items: u32 });
+state!(state_with_more, 1, { items: u32, #[serde(default)] note: String });
+state!(state_of_another_type, 1, { items: String });
+state!(state_2, 2, { items: u32 });
+
+mod no_state {
+    use super::*;
+    domain!(pub(super) Cart, "cart", super::v1::AccountEvent);
+}
+
 pub(super) fn all() -> Vec<Red> {
     let (v1, v2, v3) = (
         || Schema::new().aggregate::<v1::Account>(),
@@ -151,6 +197,18 @@ pub(super) fn all() -> Vec<Red> {
         Red("upcaster_of_a_narrower_type", v1(), Schema::new().aggregate::<of_a_narrower_type::Account>()),
         Red("upcaster_that_refuses_a_field", v1(), Schema::new().aggregate::<that_refuses::Account>()),
         Red("new_version_without_an_upcaster", v1(), Schema::new().aggregate::<not_upcast::Account>()),
+        Red(
+            "state_of_another_type",
+            Schema::new().aggregate::<state_1::Cart>(),
+            Schema::new().aggregate::<state_of_another_type::Cart>(),
+        ),
+        Red("state_goes_back", Schema::new().aggregate::<state_2::Cart>(), Schema::new().aggregate::<state_1::Cart>()),
+        Red("state_became_events", Schema::new().aggregate::<state_1::Cart>(), Schema::new().aggregate::<no_state::Cart>()),
+        Red(
+            "snapshot_with_more",
+            Schema::new().aggregate::<state_1::Tally>(),
+            Schema::new().aggregate::<state_with_more::Tally>(),
+        ),
         Red("view_changed", view_1(), Schema::new().view::<view_of_another_type::Balance>()),
         Red("view_with_more", view_1(), Schema::new().view::<view_with_more::Balance>()),
         Red("view_goes_back", Schema::new().view::<view_2::Balance>(), view_1()),
@@ -169,6 +227,21 @@ fn a_new_version_with_its_upcaster_or_of_a_view_is_only_new() {
             Schema::new().view::<view_1::Balance>(),
             Schema::new().view::<view_2_with_more::Balance>(),
             "- version 2 of the view \"balances\"",
+        ),
+        (
+            Schema::new().aggregate::<state_1::Cart>(),
+            Schema::new().aggregate::<state_with_more::Cart>(),
+            "- in the state of \"cart\": `note`, which may be left out",
+        ),
+        (
+            Schema::new().aggregate::<state_1::Cart>(),
+            Schema::new().aggregate::<state_2::Cart>(),
+            "- version 2 of the state of \"cart\"",
+        ),
+        (
+            Schema::new().aggregate::<state_1::Tally>(),
+            Schema::new().aggregate::<state_2::Tally>(),
+            "- version 2 of the snapshot of \"tally\"",
         ),
     ] {
         let error = super::said(released, now, &[]).unwrap_err();

@@ -1,0 +1,26 @@
+use ego::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Command, Serialize, Deserialize)]
+struct Add {
+    item: String,
+}
+
+#[derive(Aggregate, Default, Clone, Serialize, Deserialize)]
+#[aggregate(name = "cart", durable)]
+struct Cart {
+    items: Vec<String>,
+}
+
+struct Receipt;
+
+#[ego::handlers]
+impl Cart {
+    #[handle]
+    fn add(&mut self, cmd: Add) -> Result<Receipt, String> {
+        self.items.push(cmd.item);
+        Ok(Receipt)
+    }
+}
+
+fn main() {}

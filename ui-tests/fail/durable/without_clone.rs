@@ -1,0 +1,24 @@
+use ego::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Command, Serialize, Deserialize)]
+struct Add {
+    item: String,
+}
+
+#[derive(Aggregate, Default, Serialize, Deserialize)]
+#[aggregate(name = "cart", durable)]
+struct Cart {
+    items: Vec<String>,
+}
+
+#[ego::handlers]
+impl Cart {
+    #[handle]
+    fn add(&mut self, cmd: Add) -> Result<(), String> {
+        self.items.push(cmd.item);
+        Ok(())
+    }
+}
+
+fn main() {}
