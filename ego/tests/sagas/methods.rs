@@ -6,7 +6,7 @@ use crate::task::*;
 use ego::consumer::ConsumerKind;
 use ego::prelude::*;
 use ego::saga::{SagaRefusal, Status};
-use ego::store::MemoryStore;
+use ego::store::{MemoryStore, Store};
 
 async fn act(engine: &Engine, event: TaskEvent) {
     engine.send::<Task>("the-task", Do(event)).await.unwrap();
@@ -110,6 +110,22 @@ async fn what_is_parked_is_known_after_a_restart_and_can_be_given_up() {
     assert_eq!(steps(&engine, "p").await, [0], "it has ended");
     let again = engine.saga::<Picky>("p").abandon("again").await;
     assert!(matches!(again, Err(CommandError::Rejected(SagaRefusal::Ended))), "{again:?}");
+}
+
+#[tokio::test]
+async fn an_event_that_changed_nothing_is_not_given_again_when_it_would_by_now() {
+    let (house, store) = (House::new(), MemoryStore::new());
+    let engine = start(store.clone(), &house, quick()).await;
+    for event in [begun("p"), went("p", 100), went("p", 99)] {
+        act(&engine, event).await;
+    }
+    idle(&engine).await;
+    engine.stop(LONG).await.unwrap();
+    // As after a crash before the checkpoint.
+    store.save_checkpoint("saga/picky", None).await.unwrap();
+    let engine = start(store, &house, quick()).await;
+    idle(&engine).await;
+    assert_eq!(steps(&engine, "p").await, [0, 99]);
 }
 
 #[tokio::test]
