@@ -428,6 +428,17 @@ pub enum StartProblem {
         /// The kind.
         kind: &'static str,
     },
+    /// A saga follows events with personal fields, and does not say that it keeps none of them: its state and its commands are stored as
+    /// they are.
+    #[error(
+        "the saga {saga} follows {kind:?}, whose events have personal fields, and what it keeps and sends is not sealed: keep ids only, and say so with `#[derive(ego::Personal)]` and `#[personal(none)]`"
+    )]
+    UndeclaredSaga {
+        /// The saga.
+        saga: Party,
+        /// The kind.
+        kind: &'static str,
+    },
     /// The state of an aggregate is stored, its events have personal fields, and it says nothing of what is personal in it.
     #[error(
         "the state of {aggregate} is stored, and the events of {kind:?} have personal fields: derive `ego::Personal` for it, and mark what is personal, or say `#[personal(none)]`"

@@ -24,7 +24,7 @@ impl Linked {
         }
         for projection in projections {
             if let Some(shape) = (projection.in_view)() {
-                personal.view(projection.name, shape);
+                personal.view(projection.name, shape, (!projection.indexes.is_empty()).then_some(projection.indexed));
             }
         }
         personal

@@ -273,6 +273,7 @@ impl EngineBuilder {
         let reactors = linked.reactors(self.reactors);
         problems.extend(linked.reacting(&reactors, self.node.as_deref(), &self.services));
         let sagas = SagaDescriptor::linked(&self.sagas);
+        problems.extend(SagaDescriptor::undeclared(&sagas, |kind| personal.is_in_events(kind)));
         problems.extend(SagaDescriptor::problems(&sagas, &self.sagas, &self.services, |reader, aggregate| {
             linked.not_a_source(reader, aggregate)
         }));

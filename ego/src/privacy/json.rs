@@ -124,7 +124,8 @@ fn bind(place: Place<'_>, path: &str, subject: &str, redacted: &str) -> Vec<u8> 
 /// Seals what is personal in a value.
 pub(super) struct Sealer<'s> {
     place: Place<'s>,
-    hand: &'s Hand,
+    /// `None` to redact everything.
+    hand: Option<&'s Hand>,
     of_forgotten: OfForgotten,
     path: String,
     out: String,
@@ -134,7 +135,13 @@ pub(super) struct Sealer<'s> {
 
 impl<'s> Sealer<'s> {
     pub(super) fn new(place: Place<'s>, hand: &'s Hand, of_forgotten: OfForgotten) -> Self {
-        Self { place, hand, of_forgotten, path: String::new(), out: String::new(), subjects: BTreeSet::new() }
+        Self { place, hand: Some(hand), of_forgotten, path: String::new(), out: String::new(), subjects: BTreeSet::new() }
+    }
+
+    /// Writes the redacted value in place of everything that is personal.
+    pub(super) fn redacting() -> Self {
+        let of_forgotten = OfForgotten::Redact;
+        Self { place: &[], hand: None, of_forgotten, path: String::new(), out: String::new(), subjects: BTreeSet::new() }
     }
 
     /// The value of this shape, sealed.
@@ -204,12 +211,16 @@ impl<'s> Sealer<'s> {
             self.out.push_str(raw);
             return Ok(());
         }
+        let Some(hand) = self.hand else {
+            self.out.push_str(redacted);
+            return Ok(());
+        };
         refuse_forged(raw)?;
         let subject: Arc<str> = subject.ok_or_else(|| PrivacyError::NoSubject { field: self.path.as_str().into() })?.into();
         self.subjects.insert(Arc::clone(&subject));
         let sealed = seal_for(
             &subject,
-            self.hand,
+            hand,
             self.of_forgotten,
             &|subject| bind(self.place, &self.path, subject, redacted),
             raw,

@@ -1,13 +1,21 @@
 //! What is personal in a program: in which events, states and views.
 
 use crate::model::Shape;
+use crate::projection::Indexed;
 use std::collections::HashMap;
 
 /// All that is declared, by stored names.
 #[derive(Debug, Default)]
 pub(crate) struct Personal {
     kinds: HashMap<&'static str, Kind>,
-    views: HashMap<&'static str, &'static Shape>,
+    views: HashMap<&'static str, View>,
+}
+
+/// What is personal in a view, and under which values it stands in its indexes, if it has any.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct View {
+    pub(super) shape: &'static Shape,
+    pub(super) indexed: Option<Indexed>,
 }
 
 #[derive(Debug, Default)]
@@ -39,9 +47,9 @@ impl Personal {
         }
     }
 
-    pub(crate) fn view(&mut self, projection: &'static str, shape: &'static Shape) {
+    pub(crate) fn view(&mut self, projection: &'static str, shape: &'static Shape, indexed: Option<Indexed>) {
         if shape.is_personal() {
-            self.views.insert(projection, shape);
+            self.views.insert(projection, View { shape, indexed });
         }
     }
 
@@ -83,7 +91,7 @@ impl Personal {
         !self.views.is_empty()
     }
 
-    pub(crate) fn in_view(&self, projection: &str) -> Option<&'static Shape> {
+    pub(super) fn in_view(&self, projection: &str) -> Option<View> {
         self.views.get(projection).copied()
     }
 }

@@ -1,14 +1,15 @@
 //! What holds something personal in the middle of something else: rows and snapshots.
 
-use super::json::{self, OfForgotten, Place};
+use super::json::{self, OfForgotten, Place, Sealer};
 use super::keychain::Hand;
+use super::model::View;
 use super::rows::TableOf;
 use super::vault::{Vault, at, may_tell_of_somebody};
 use crate::engine::SnapshotInside;
 use crate::message::StreamId;
 use crate::model::Shape;
-use crate::projection::DeadRow;
-use crate::store::{PrivacyError, RowChange, StoreError};
+use crate::projection::{DeadRow, Indexed};
+use crate::store::{NewEvent, PrivacyError, RowChange, StoreError};
 use crate::timer::{FailedTimer, Timer};
 use bytes::Bytes;
 use serde::Serialize;
@@ -57,12 +58,30 @@ impl Vault {
         Ok(())
     }
 
+    /// What waits in an instance of a saga is recorded with its content, which nothing seals.
+    pub(super) fn refuse_waiting(&self, stream: &StreamId, event: &NewEvent) -> Result<(), PrivacyError> {
+        if !(stream.kind().starts_with("saga.") && matches!(&*event.name, "Parked" | "Waited")) {
+            return Ok(());
+        }
+        let recorded: serde_json::Value = serde_json::from_slice(&event.payload).unwrap_or_default();
+        let input = &recorded["input"]["Event"];
+        match (input["stream"]["kind"].as_str(), input["name"].as_str()) {
+            (Some(kind), Some(name)) if self.personal.in_event(kind, name).is_some() => {
+                Err(PrivacyError::CannotWait { event: name.into() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(super) async fn seal_row(&self, hand: &mut Hand, row: &mut RowChange) -> Result<(), PrivacyError> {
         let Some(value) = &mut row.value else { return Ok(()) };
         let key = hex(&row.key);
         match TableOf::of(&row.table) {
             TableOf::Views { projection } => {
-                let Some(shape) = self.personal.in_view(projection) else { return Ok(()) };
+                let Some(View { shape, indexed }) = self.personal.in_view(projection) else { return Ok(()) };
+                if indexed.is_some_and(|indexed| tells(shape, indexed, value)) {
+                    return Err(PrivacyError::Indexed { projection: projection.into() });
+                }
                 *value = self.seal_view(hand, &["view", &row.table, &key], shape, value).await?;
             }
             TableOf::Snapshots => {
@@ -204,7 +223,7 @@ impl Vault {
             *inside.state() = sealed;
         }
         for (projection, view) in inside.views() {
-            if let Some(shape) = self.personal.in_view(projection) {
+            if let Some(View { shape, .. }) = self.personal.in_view(projection) {
                 *view = self.seal_view(hand, &[place, &[projection]].concat(), shape, view).await?;
             }
         }
@@ -227,6 +246,13 @@ impl Vault {
         }
         inside.write(stream).ok_or(PrivacyError::Tampered)
     }
+}
+
+/// Whether an index would tell what is personal: the view stands under other values when it is redacted.
+fn tells(shape: &Shape, indexed: Indexed, value: &Bytes) -> bool {
+    let (_, view) = split_view(value);
+    let redacted = str::from_utf8(&view).ok().and_then(|raw| Sealer::redacting().seal(shape, raw).ok());
+    indexed(&view) != redacted.and_then(|(redacted, _)| indexed(redacted.as_bytes()))
 }
 
 /// The state and the views in a snapshot, as JSON.

@@ -105,6 +105,7 @@ impl Vault {
         match body {
             Body::Events(events) => {
                 for event in events {
+                    self.refuse_waiting(stream, event)?;
                     let shape = self.personal.in_event(stream.kind(), &event.name);
                     let place = ["event", stream.kind(), stream.id(), &event.name];
                     let (sealed, of) = self.seal(hand, &place, shape, OfForgotten::Refuse, &event.payload).await?;

@@ -1,11 +1,12 @@
 //! Projections that are linked into the program.
 
+use super::fold;
 use super::options::ProjectionOptions;
 use super::projected::{AnyProjection, Projected};
 use super::source::{Source, Sources};
 use crate::codec::{AnyCodec, Decode};
 use crate::engine::{Location, Party, Shared, TypeRef};
-use crate::model::{Mode, Shape};
+use crate::model::{IndexValue, Mode, Shape};
 use crate::store::StoreError;
 use futures_util::future::BoxFuture;
 use std::fmt;
@@ -24,10 +25,15 @@ pub struct ProjectionDescriptor {
     pub(crate) open: Open,
     /// What is personal in a view, if it says so.
     pub(crate) in_view: fn() -> Option<&'static Shape>,
+    /// The values under which a view that is written as JSON stands in the indexes.
+    pub(crate) indexed: Indexed,
     pub(crate) decode: Decode,
 }
 
 type Open = fn(Arc<Shared>, ProjectionOptions) -> BoxFuture<'static, Result<Arc<dyn AnyProjection>, StoreError>>;
+
+/// `None` when the view cannot be read.
+pub(crate) type Indexed = fn(&[u8]) -> Option<Vec<Vec<IndexValue>>>;
 
 inventory::collect!(ProjectionDescriptor);
 
@@ -58,6 +64,7 @@ impl ProjectionDescriptor {
                 Box::pin(async move { Ok(Projected::<P>::open(&shared, options).await? as Arc<dyn AnyProjection>) })
             },
             in_view: || None,
+            indexed: |view| serde_json::from_slice::<P>(view).ok().map(|view| fold::indexed(Some(&view))),
             decode: AnyCodec::reads::<P>,
         }
     }

@@ -31,6 +31,7 @@ mod views;
 pub use cursor::{Cursor, InvalidCursor};
 pub(crate) use dead::Row as DeadRow;
 pub use dead::{Cause, DeadLetter};
+pub(crate) use descriptor::Indexed;
 pub use descriptor::ProjectionDescriptor;
 pub use error::ViewError;
 pub use handle::{OpError, ProjectionHandle, Rebuild, Rebuilt, Replayed};

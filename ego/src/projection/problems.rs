@@ -71,9 +71,21 @@ mod tests {
         let projection = TypeRef::of::<()>();
         let decode = crate::codec::AnyCodec::reads::<u8>;
         let open = |_, _| Box::pin(async { Err(StoreError::Closed) }) as _;
-        let in_view = || None;
-        ProjectionDescriptor { name: "p", version: 1, mode, indexes, projection, location, sources, open, decode, in_view }
-            .own_problem()
+        let (in_view, indexed) = (|| None, |_: &[u8]| None);
+        ProjectionDescriptor {
+            name: "p",
+            version: 1,
+            mode,
+            indexes,
+            projection,
+            location,
+            sources,
+            open,
+            decode,
+            in_view,
+            indexed,
+        }
+        .own_problem()
     }
 
     fn source(kind: &'static str, by_id: bool, waits: bool) -> SourceInfo {

@@ -7,7 +7,7 @@ use super::source::{SagaSource, SagaSources};
 use crate::consumer::{Consumer, Then};
 use crate::engine::{Location, Party, Shared, StartProblem, TypeRef};
 use crate::message::StreamId;
-use crate::model::Services;
+use crate::model::{Services, Shape};
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::fmt;
@@ -24,6 +24,8 @@ pub struct SagaDescriptor {
     sources: fn() -> Vec<Followed>,
     services: &'static [TypeRef],
     consumers: fn(SagaOptions, &Arc<Shared>) -> [Arc<dyn Consumer>; 2],
+    /// What is personal in the state, if it says so.
+    in_state: fn() -> Option<&'static Shape>,
 }
 
 inventory::collect!(SagaDescriptor);
@@ -65,7 +67,25 @@ impl SagaDescriptor {
             sources: || S::SOURCES.iter().map(SagaSource::followed).collect(),
             services: S::SERVICES,
             consumers: |options, shared| [Inbox::<S>::consumer(options, shared), Outbox::<S>::consumer(options, shared)],
+            in_state: || None,
         }
+    }
+
+    /// With what its state says of what is personal in it.
+    #[must_use]
+    pub const fn personal(mut self, in_state: fn() -> Option<&'static Shape>) -> Self {
+        self.in_state = in_state;
+        self
+    }
+
+    /// Those that follow a kind with something personal in its events, and do not say that they keep none of it.
+    pub(crate) fn undeclared(all: &[Running], is_personal: impl Fn(&str) -> bool) -> Vec<StartProblem> {
+        let undeclared = all.iter().filter(|one| !(one.descriptor.in_state)().is_some_and(|shape| !shape.is_personal()));
+        let problem = |one: &Running| {
+            let followed = (one.descriptor.sources)().into_iter().find(|source| is_personal(source.kind))?;
+            Some(StartProblem::UndeclaredSaga { saga: one.descriptor.party(), kind: followed.kind })
+        };
+        undeclared.filter_map(problem).collect()
     }
 
     fn party(&self) -> Party {

@@ -53,6 +53,18 @@ pub enum PrivacyError {
         /// Its registered name.
         command: Arc<str>,
     },
+    /// An index of a projection has values that depend on what is personal, and stand there as they are.
+    #[error("an index of the projection {projection:?} is sorted by what is personal in its views: sort it by something else")]
+    Indexed {
+        /// The projection's name.
+        projection: Arc<str>,
+    },
+    /// An event with personal fields could not be handled by a saga, and would be stored there as it is until it is.
+    #[error("the event {event:?} has personal fields and cannot wait in a saga: its method has to handle it")]
+    CannotWait {
+        /// The event's name.
+        event: Arc<str>,
+    },
     /// The content holds something that would be taken for a sealed value when it is read.
     #[error("it holds what looks as if it was sealed")]
     Forged,

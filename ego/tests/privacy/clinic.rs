@@ -246,10 +246,35 @@ pub(crate) async fn clinic(folder: &Path) -> Engine {
         .store(SledStore::open(folder.join("store")).unwrap())
         .subject_keys(keys(folder))
         .projection::<Ward>(ProjectionOptions::new().policy(Policy::dead_letter()))
+        .projection::<ByName>(ProjectionOptions::new().paused())
         .publisher(JsonLinesPublisher::open("out", folder.join("published")).unwrap())
         .start()
         .await
         .unwrap()
+}
+
+/// Sorted by what is personal: nothing of it is kept.
+#[derive(Personal, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[personal(subject = patient)]
+pub(crate) struct ByName {
+    patient: String,
+    #[personal]
+    name: String,
+}
+
+#[ego::projection(name = "by-name")]
+impl ByName {
+    #[on(Patient)]
+    fn on(&mut self, event: &PatientEvent) {
+        if let PatientEvent::Admitted { patient, name, .. } = event {
+            (self.patient, self.name) = (patient.clone(), name.clone());
+        }
+    }
+
+    #[index]
+    fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 pub(crate) fn admit(patient: &str, ward: u8) -> Admit {

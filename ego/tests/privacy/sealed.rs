@@ -155,6 +155,8 @@ async fn a_snapshot_and_an_archive_hold_nothing_personal() {
 
 /// Until everybody who follows the events has seen them, so that they may be deleted.
 async fn caught_up(engine: &Engine) {
+    // It is paused, and would hold them up for good.
+    engine.store().delete_checkpoint("projection/by-name/1").await.unwrap();
     let head = engine.store().head().await.unwrap();
     for _ in 0..6000 {
         let behind = |(_, checkpoint): &(String, Option<ego::message::Position>)| *checkpoint < head;
@@ -207,6 +209,25 @@ async fn a_command_that_waits_is_sealed_and_one_that_says_nothing_is_refused() {
     assert!(matches!(&refused, CommandError::Refused(Refusal::Privacy(PrivacyError::Undeclared { .. }))), "{refused}");
     assert_eq!(engine.forget("ann").await.unwrap().timers, 1);
     assert!(row(engine.store()).await.contains("nobody"));
+    stop(engine).await;
+    holds_nothing_of(&folder.path().join("store"), &SECRETS);
+}
+
+#[tokio::test]
+async fn an_index_by_what_is_personal_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = busy(folder.path()).await;
+    let handle = engine.projection::<ByName>().unwrap();
+    handle.resume();
+    let mut error = None;
+    for _ in 0..3000 {
+        error = handle.status().await.unwrap().last_error.map(|last| last.message);
+        if error.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(error.as_ref().is_some_and(|error| error.contains("sort it by something else")), "{error:?}");
     stop(engine).await;
     holds_nothing_of(&folder.path().join("store"), &SECRETS);
 }

@@ -22,11 +22,11 @@ pub(super) fn register(reader: &Reader<'_>) -> TokenStream {
     let sources = sources_impl(reader, &code!(#(#sources),*));
     let location = location::of(krate, reader.item.impl_token.span);
     let (silent, personal) = match reader.what {
-        What::Projection => (
+        What::Projection | What::Saga => (
             code!(#[allow(unused_imports)] use #krate::__private::Silent as _;),
             code!(.personal(#krate::__private::Ask::<#this>::shape)),
         ),
-        What::Reactor | What::Saga => (TokenStream::new(), TokenStream::new()),
+        What::Reactor => (TokenStream::new(), TokenStream::new()),
     };
     let descriptor = match reader.what {
         What::Projection => code!(ProjectionDescriptor),
