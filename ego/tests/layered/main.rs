@@ -8,7 +8,6 @@ use ego::layer::{Answered, Authorise, CommandCall, CommandLayer, EventCall, Even
 use ego::message::MetadataDraft;
 use ego::model::{Context, Failure};
 use ego::prelude::*;
-use ego::saga::SagaContext;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
