@@ -1,8 +1,8 @@
 //! What a store is made of, piece by piece, in an order in which another store can be made of it.
 
 use crate::message::{Name, Position, Revision, StreamId};
-use crate::store::{Committed, RecordedEvent, Snapshot};
 use crate::store::StoredState;
+use crate::store::{Committed, RecordedEvent, Snapshot};
 use bytes::Bytes;
 
 /// One piece.

@@ -137,13 +137,11 @@ impl ToLines {
             MovedBody::State(state) => (Vec::new(), state),
             MovedBody::Nothing => (Vec::new(), None),
         };
-        let state = state.map(|state| StateLine {
-            version: state.version,
-            payload: Base64(state.payload),
-            metadata: state.metadata,
-        });
+        let state =
+            state.map(|state| StateLine { version: state.version, payload: Base64(state.payload), metadata: state.metadata });
         let (count, reply) = (left.len(), Base64(reply));
-        let line = CommitLine { stream, before, revision, position, events, left: count, command_id, command, codec, reply, state };
+        let line =
+            CommitLine { stream, before, revision, position, events, left: count, command_id, command, codec, reply, state };
         self.add(&Line::Commit(line), out)?;
         for event in left {
             let line = to_line(&event).map_err(|error| error.to_string())?;

@@ -57,7 +57,10 @@ impl Mapping {
     }
 
     /// That each event that is to be replaced is there; for the audit: which, and the sums of what it was and of what it becomes.
-    pub(super) async fn replacements(&self, store: &crate::store::AnyStore) -> Result<Vec<super::audit::Replaced>, MaintenanceError> {
+    pub(super) async fn replacements(
+        &self,
+        store: &crate::store::AnyStore,
+    ) -> Result<Vec<super::audit::Replaced>, MaintenanceError> {
         let mut replaced = Vec::new();
         for ((stream, revision), replacement) in &self.events {
             let page = store.read_stream(stream, Some(*revision), crate::store::Direction::Forwards, 1).await?;

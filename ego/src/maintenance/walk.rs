@@ -139,7 +139,11 @@ impl Walk {
         Err(MaintenanceError::Inconsistent { stream: next.stream.clone(), reason })
     }
 
-    async fn state(&self, stream: &StreamId, committed: &Committed) -> Result<Option<Box<crate::store::StoredState>>, StoreError> {
+    async fn state(
+        &self,
+        stream: &StreamId,
+        committed: &Committed,
+    ) -> Result<Option<Box<crate::store::StoredState>>, StoreError> {
         let state = self.store.load_state(stream).await?;
         Ok(state.filter(|state| Some(state.revision) == committed.revision).map(Box::new))
     }

@@ -26,7 +26,12 @@ async fn an_event_has_another_name_in_the_copy_and_nothing_else_is_changed() {
 async fn an_event_is_replaced_in_its_place_with_the_sums_of_both_in_the_audit() {
     let (source, target) = (full().await, MemoryStore::new());
     let (a, replacement) = (stream("account", "a"), Replacement { name: "Noted".into(), version: 7, payload: "{}".into() });
-    maintain(source.clone()).copy_to(target.clone()).replace_event(a.clone(), revision(8), replacement.clone()).run().await.unwrap();
+    maintain(source.clone())
+        .copy_to(target.clone())
+        .replace_event(a.clone(), revision(8), replacement.clone())
+        .run()
+        .await
+        .unwrap();
     let (was, is) = (event_of(&source, &a, 8).await, event_of(&target, &a, 8).await);
     assert_eq!((&is.name, is.version, &is.payload), (&replacement.name, 7, &replacement.payload));
     assert_eq!((is.position, &is.metadata, &is.tags), (was.position, &was.metadata, &was.tags));
@@ -53,7 +58,9 @@ async fn an_event_that_is_not_there_cannot_be_replaced() {
     let (source, target) = (full().await, MemoryStore::new());
     let replacement = || Replacement { name: "Noted".into(), version: 1, payload: "{}".into() };
     // Deleted, beyond the end, of no stream, of a state.
-    for (of, at) in [(stream("account", "a"), 2), (stream("account", "a"), 99), (stream("account", "z"), 1), (stream("cart", "x/y ü"), 1)] {
+    for (of, at) in
+        [(stream("account", "a"), 2), (stream("account", "a"), 99), (stream("account", "z"), 1), (stream("cart", "x/y ü"), 1)]
+    {
         let copy = maintain(source.clone()).copy_to(target.clone()).replace_event(of.clone(), revision(at), replacement());
         let refused = copy.run().await;
         assert!(matches!(&refused, Err(MaintenanceError::NoSuchEvent { stream, .. }) if *stream == of), "{refused:?}");
@@ -65,7 +72,12 @@ async fn an_event_that_is_not_there_cannot_be_replaced() {
 #[tokio::test]
 async fn only_some_streams_are_copied_and_positions_stay() {
     let (source, target) = (full().await, MemoryStore::new());
-    maintain(source.clone()).copy_to(target.clone()).only(|stream| stream.id() != "b" && stream.kind() != "cart").run().await.unwrap();
+    maintain(source.clone())
+        .copy_to(target.clone())
+        .only(|stream| stream.id() != "b" && stream.kind() != "cart")
+        .run()
+        .await
+        .unwrap();
     let (wanted, found) = (sight(&source).await, sight(&target).await);
     let wants = |of: &ego::message::StreamId| of.id() != "b" && of.kind() != "cart";
     assert_eq!(found.head, wanted.head);

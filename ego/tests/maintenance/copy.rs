@@ -13,7 +13,10 @@ use std::sync::{Arc, Mutex};
 /// The copy is the same, goes on as the original does, and says so.
 async fn is_the_same(source: AnyStore, target: AnyStore) {
     let heard = Arc::new(Mutex::new(Vec::new()));
-    let hear = { let heard = Arc::clone(&heard); move |progress| heard.lock().unwrap().push(progress) };
+    let hear = {
+        let heard = Arc::clone(&heard);
+        move |progress| heard.lock().unwrap().push(progress)
+    };
     let copied = maintain(source.clone()).copy_to(target.clone()).on_progress(hear).run().await.unwrap();
     let (before, after) = (sight(&source).await, sight(&target).await);
     assert_eq!(after, before);
@@ -28,7 +31,9 @@ async fn is_the_same(source: AnyStore, target: AnyStore) {
     assert_eq!(entries[0].ended.as_ref().map(|(_, ended)| ended.clone()), Some(Outcome::Done { digest: Some(copied.digest) }));
     for store in [&source, &target] {
         // Known commands are known, also those whose events are gone, that saved a state that was replaced, or that recorded nothing.
-        for (kind, id, command) in [("account", "b", "b2"), ("cart", "x/y ü", "x2"), ("account", "only-refusals", "n1"), ("account", "a", "a6")] {
+        for (kind, id, command) in
+            [("account", "b", "b2"), ("cart", "x/y ü", "x2"), ("account", "only-refusals", "n1"), ("account", "a", "a6")]
+        {
             let again = commit(&stream(kind, id), command, events(&["Deposited"]));
             let verdict = store.append(vec![again]).await.unwrap().remove(0);
             let Verdict::Repeated(known) = verdict else { panic!("{command}: {verdict:?}") };
@@ -39,7 +44,10 @@ async fn is_the_same(source: AnyStore, target: AnyStore) {
             let late = commit(&stream(kind, id), "late", events(&["Opened"]));
             assert_eq!(store.append(vec![late]).await.unwrap(), [Verdict::Refused(Refusal::Erased)]);
         }
-        let next = Commit { expected: Expected::last(ego::message::Revision::new(4)), ..commit(&stream("account", "b"), "b9", events(&["Noted"])) };
+        let next = Commit {
+            expected: Expected::last(ego::message::Revision::new(4)),
+            ..commit(&stream("account", "b"), "b9", events(&["Noted"]))
+        };
         assert_eq!(put(store, next).await.revision, ego::message::Revision::new(5));
     }
     let (before, after) = (sight(&source).await, sight(&target).await);
@@ -133,7 +141,9 @@ async fn a_copy_that_is_interrupted_anywhere_goes_on_and_nobody_starts_on_half_o
 #[tokio::test]
 async fn a_store_that_holds_something_is_not_filled() {
     let source = full().await;
-    for (what, target) in [("a log", MemoryStore::new()), ("erased streams", MemoryStore::new()), ("checkpoints", MemoryStore::new())] {
+    for (what, target) in
+        [("a log", MemoryStore::new()), ("erased streams", MemoryStore::new()), ("checkpoints", MemoryStore::new())]
+    {
         match what {
             "a log" => drop(put(&target, commit(&stream("account", "a"), "c", events(&["Opened"]))).await),
             "erased streams" => target.erase(&stream("account", "a")).await.unwrap(),
@@ -146,7 +156,9 @@ async fn a_store_that_holds_something_is_not_filled() {
     }
     let failed = audit::entries(&any(&source)).await.unwrap();
     assert_eq!(failed.len(), 3);
-    assert!(failed.iter().all(|entry| matches!(&entry.ended, Some((_, Outcome::Failed { error })) if error.contains("not empty"))));
+    assert!(
+        failed.iter().all(|entry| matches!(&entry.ended, Some((_, Outcome::Failed { error })) if error.contains("not empty")))
+    );
 }
 
 #[tokio::test]
@@ -169,12 +181,32 @@ async fn two_stores_that_differ_in_anything_have_two_digests() {
     assert_eq!(digest(&any(&full().await)).await.unwrap(), whole);
     type Change = fn(MemoryStore) -> futures_util::future::BoxFuture<'static, ()>;
     let changes: [(&str, Change); 6] = [
-        ("a commit of nothing", |store| Box::pin(async move { drop(put(&store, commit(&stream("account", "c"), "new", events(&[]))).await) })),
-        ("an event", |store| Box::pin(async move { drop(put(&store, commit(&stream("account", "c"), "new", events(&["Noted"]))).await) })),
-        ("a deletion", |store| Box::pin(async move { store.delete_up_to(&stream("account", "a"), crate::everything::revision(7)).await.unwrap_err(); store.delete_checkpoint("projection/balances/1").await.unwrap() })),
+        ("a commit of nothing", |store| {
+            Box::pin(async move { drop(put(&store, commit(&stream("account", "c"), "new", events(&[]))).await) })
+        }),
+        ("an event", |store| {
+            Box::pin(async move { drop(put(&store, commit(&stream("account", "c"), "new", events(&["Noted"]))).await) })
+        }),
+        ("a deletion", |store| {
+            Box::pin(async move {
+                store.delete_up_to(&stream("account", "a"), crate::everything::revision(7)).await.unwrap_err();
+                store.delete_checkpoint("projection/balances/1").await.unwrap()
+            })
+        }),
         ("an erased stream", |store| Box::pin(async move { store.erase(&stream("account", "nobody")).await.unwrap() })),
-        ("a checkpoint", |store| Box::pin(async move { store.save_checkpoint("new", ego::message::Position::new(1)).await.unwrap() })),
-        ("a row", |store| Box::pin(async move { drop(store.step(ego::store::Step { advance: None, rows: vec![ego::store::RowChange::put("timers", "k", "v")] }).await.unwrap()) })),
+        ("a checkpoint", |store| {
+            Box::pin(async move { store.save_checkpoint("new", ego::message::Position::new(1)).await.unwrap() })
+        }),
+        ("a row", |store| {
+            Box::pin(async move {
+                drop(
+                    store
+                        .step(ego::store::Step { advance: None, rows: vec![ego::store::RowChange::put("timers", "k", "v")] })
+                        .await
+                        .unwrap(),
+                )
+            })
+        }),
     ];
     for (what, change) in changes {
         let store = full().await;

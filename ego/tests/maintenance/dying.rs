@@ -59,7 +59,13 @@ impl Store for Dying {
         self.write()?;
         self.inner.step(step).await
     }
-    async fn list_rows(&self, table: &str, start: &[u8], end: Option<&[u8]>, limit: usize) -> Result<Page<Row, Bytes>, StoreError> {
+    async fn list_rows(
+        &self,
+        table: &str,
+        start: &[u8],
+        end: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Page<Row, Bytes>, StoreError> {
         self.inner.list_rows(table, start, end, limit).await
     }
     async fn delete_up_to(&self, stream: &StreamId, revision: Revision) -> Result<(), StoreError> {

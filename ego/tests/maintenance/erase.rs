@@ -4,8 +4,8 @@ use crate::everything::{any, stream};
 use ego::clock::ManualClock;
 use ego::engine::{CommandError, ReadError};
 use ego::maintenance::audit::{self, Operation, Outcome};
-use ego::prelude::*;
 use ego::message::{Position, Revision};
+use ego::prelude::*;
 use ego::store::{MemoryStore, Snapshot, Store};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -129,7 +129,8 @@ async fn an_erased_stream_is_gone_from_the_store_from_memory_and_from_every_view
     let receipt = engine.send::<Patient>("p-2", Admit { name: "Bob".into(), ward: "7".into() }).await.unwrap();
     assert_eq!(engine.view::<Ward>("7").after(receipt.position).await.unwrap().unwrap().names, ["Ann", "Bob", "Bob"]);
     let first = Revision::FIRST;
-    let snapshot = Snapshot { revision: first, position: Position::FIRST, version: 1, codec: "json".into(), payload: "{}".into() };
+    let snapshot =
+        Snapshot { revision: first, position: Position::FIRST, version: 1, codec: "json".into(), payload: "{}".into() };
     store.save_snapshot(&of, snapshot).await.unwrap();
     let maintenance = engine.maintain("ann", "request 17").unwrap();
     let erased = maintenance.erase(&of).await.unwrap();

@@ -5,8 +5,8 @@ use ego::clock::ManualClock;
 use ego::maintenance::Maintenance;
 use ego::message::{CommandId, Expected, Metadata, MetadataDraft, Name, Position, Revision, StreamId};
 use ego::store::{
-    AnyStore, Body, Commit, Committed, Direction, Filter, MemoryStore, NewEvent, NewState, RecordedEvent, Row, RowChange, Snapshot,
-    Step, Store, StoredState, StreamHead, Verdict,
+    AnyStore, Body, Commit, Committed, Direction, Filter, MemoryStore, NewEvent, NewState, RecordedEvent, Row, RowChange,
+    Snapshot, Step, Store, StoredState, StreamHead, Verdict,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -83,7 +83,8 @@ pub(crate) async fn fill(store: &impl Store) {
     store.erase(&late).await.unwrap();
     store.erase(&stream("account", "never")).await.unwrap();
     let payload = Bytes::from_static(b"{}");
-    let snapshot = Snapshot { revision: revision(10), position: Position::new(19).unwrap(), version: 3, codec: "json".into(), payload };
+    let snapshot =
+        Snapshot { revision: revision(10), position: Position::new(19).unwrap(), version: 3, codec: "json".into(), payload };
     store.save_snapshot(&a, snapshot).await.unwrap();
     for table in ["view/balances/1", "timers"] {
         let rows = (0..3_u8).map(|key| RowChange::put(table, vec![key, 0xff], vec![key; 100])).collect();

@@ -82,7 +82,8 @@ async fn each_line_that_is_missing_twice_cut_or_changed_is_found_before_anything
         let (found, fault) = import(&[&lines[..at], &[&damaged[..]], &lines[at + 1..]].concat()).await;
         assert_eq!(found, number, "{fault}");
         // Still JSON, and still in order.
-        let changed = String::from_utf8(lines[at].to_vec()).unwrap().replacen("\"Do\"", "\"Du\"", 1).replacen("\"of\":\"", "\"of\":\"X", 1);
+        let changed =
+            String::from_utf8(lines[at].to_vec()).unwrap().replacen("\"Do\"", "\"Du\"", 1).replacen("\"of\":\"", "\"of\":\"X", 1);
         if changed.as_bytes() != lines[at] {
             let (found, fault) = import(&[&lines[..at], &[changed.as_bytes()], &lines[at + 1..]].concat()).await;
             assert_eq!((found, fault), (last, LineFault::Sum));
@@ -109,7 +110,10 @@ async fn an_import_that_is_interrupted_anywhere_goes_on() {
             assert!(writes > 30);
             break;
         }
-        maintain(target.clone()).import_from(&path, |_| {}).await.unwrap_or_else(|error| panic!("after {writes} writes: {error:?}"));
+        maintain(target.clone())
+            .import_from(&path, |_| {})
+            .await
+            .unwrap_or_else(|error| panic!("after {writes} writes: {error:?}"));
         let entries = audit::entries(&any(&target)).await.unwrap();
         assert!(entries.iter().filter(|entry| matches!(entry.operation, Operation::Import { .. })).count() >= 1);
         assert_eq!(sight(&target).await.erased, sight(&source).await.erased);

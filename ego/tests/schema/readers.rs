@@ -211,7 +211,8 @@ async fn house(stored: &[(&str, u32, &str)], policy: Policy) -> House {
     let (knob, noted) = (Arc::new(Knob(AtomicBool::new(true))), Arc::<Noted>::default());
     let (publisher, published) = ChannelPublisher::new("out", 64);
     let quick = policy.backoff(Backoff::new(Duration::from_millis(1), Duration::from_millis(2)));
-    let builder = Engine::builder().store(store.clone()).service(Arc::clone(&knob)).service(Arc::clone(&noted)).publisher(publisher);
+    let builder =
+        Engine::builder().store(store.clone()).service(Arc::clone(&knob)).service(Arc::clone(&noted)).publisher(publisher);
     let builder = builder
         .projection::<Late>(ProjectionOptions::new().policy(Policy::dead_letter().retries(0)))
         .projection::<Behind>(ProjectionOptions::new().policy(quick));
@@ -254,7 +255,9 @@ async fn every_reader_is_given_what_an_event_means_today() {
     }
     // Dead letters: as they were recorded, and read anew when they are replayed.
     let late = engine.projection::<Late>().unwrap();
-    let letters = eventually(async || Some(late.dead_letters(None, 100).await.unwrap().items).filter(|kept| kept.len() == wanted().len())).await;
+    let letters =
+        eventually(async || Some(late.dead_letters(None, 100).await.unwrap().items).filter(|kept| kept.len() == wanted().len()))
+            .await;
     let kept: Vec<_> = letters.iter().map(|letter| format!("{}.{}", letter.event.position, letter.ordinal)).collect();
     assert_eq!(kept, wanted().into_iter().map(|(_, token)| token).collect::<Vec<_>>());
     assert_eq!((&*letters[0].event.name, letters[0].event.version), ("Read", 1));
@@ -267,7 +270,8 @@ async fn every_reader_is_given_what_an_event_means_today() {
     assert_eq!(engine.view::<Within>("m").await.unwrap().unwrap().0.last(), Some(&(10, "8.0".to_owned())));
     // What is recorded is as it was (I7).
     let raw = store.read_log(None, &ego::store::Filter::all(), 100).await.unwrap().items;
-    let raw: Vec<_> = raw.iter().take(7).map(|event| (&*event.name, event.version, str::from_utf8(&event.payload).unwrap())).collect();
+    let raw: Vec<_> =
+        raw.iter().take(7).map(|event| (&*event.name, event.version, str::from_utf8(&event.payload).unwrap())).collect();
     assert_eq!(raw, STORED);
     engine.stop(Duration::from_secs(10)).await.unwrap();
 }
@@ -280,15 +284,22 @@ fn is_refused(error: &DecodeError) -> bool {
 #[tokio::test]
 async fn an_event_that_its_upcaster_refuses_is_a_typed_error_for_every_reader() {
     // The inline views of it could not be built, and the engine would not start: its stream comes later.
-    let House { engine, store, noted, mut published, .. } = house(&[("counted", 3, r#"{"units":1,"unit":"kWh"}"#)], Policy::fail()).await;
+    let House { engine, store, noted, mut published, .. } =
+        house(&[("counted", 3, r#"{"units":1,"unit":"kWh"}"#)], Policy::fail()).await;
     record(&store, "n", &[("Odd", 1, "13"), ("Odd", 1, "14")]).await;
     let loaded = engine.load::<Meter>("n").await.unwrap_err();
     assert!(matches!(&loaded, ReadError::Recovery(RecoveryError::Unreadable { source, .. }) if is_refused(source)), "{loaded:?}");
     let sent = engine.send::<Meter>("n", Count { units: 1 }).await.unwrap_err();
-    assert!(matches!(&sent, CommandError::Unloadable { source: RecoveryError::Unreadable { source, .. }, .. } if is_refused(source)), "{sent:?}");
+    assert!(
+        matches!(&sent, CommandError::Unloadable { source: RecoveryError::Unreadable { source, .. }, .. } if is_refused(source)),
+        "{sent:?}"
+    );
     let mut history = engine.history::<Meter>("n").unwrap();
     let refused = history.next().await.unwrap().unwrap_err();
-    assert!(matches!(&refused, ReadError::Recovery(RecoveryError::Unreadable { source, .. }) if is_refused(source)), "{refused:?}");
+    assert!(
+        matches!(&refused, ReadError::Recovery(RecoveryError::Unreadable { source, .. }) if is_refused(source)),
+        "{refused:?}"
+    );
     assert_eq!(history.next().await.unwrap().unwrap().events, [MeterEvent::Odd { units: 14 }]);
     let mut by_name = engine.history_by_name("meter", "n").unwrap();
     assert!(by_name.next().await.unwrap().is_err() && by_name.next().await.unwrap().is_ok());
