@@ -189,7 +189,7 @@ pub async fn entries(store: &AnyStore) -> Result<Vec<Entry>, StoreError> {
             break;
         }
     }
-    entries.sort_by(|one: &(_, Entry), other| one.0.cmp(&other.0));
+    entries.sort_by_key(|(position, _)| *position);
     Ok(entries.into_iter().map(|(_, entry)| entry).collect())
 }
 

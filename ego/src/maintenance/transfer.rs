@@ -66,7 +66,7 @@ impl Maintenance {
             file.write_all(&text).map_err(failed)?;
             text.clear();
             commits += 1;
-            if commits % 256 == 0 {
+            if commits.is_multiple_of(256) {
                 progress(Progress { position, head });
             }
         }
