@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// In the order in which they run.
-const PROGRAMS: [&str; 7] = ["memory", "allocations", "durable", "recovery", "reading", "passivation", "disk"];
+const PROGRAMS: [&str; 8] = ["memory", "allocations", "durable", "recovery", "snapshots", "reading", "passivation", "disk"];
 
 #[derive(Default)]
 struct Order {

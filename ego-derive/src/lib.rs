@@ -6,6 +6,7 @@
 mod aggregate;
 mod command;
 mod ctxt;
+mod duration;
 mod event;
 mod handlers;
 mod hygiene;
@@ -16,6 +17,7 @@ mod method;
 mod name;
 mod options;
 mod outside;
+mod personal;
 mod reader;
 mod signature;
 mod suggest;
@@ -28,9 +30,15 @@ use reader::What;
 use syn::{DeriveInput, parse_macro_input};
 
 /// See `ego::Event`.
-#[proc_macro_derive(Event, attributes(event, ego))]
+#[proc_macro_derive(Event, attributes(event, personal, ego))]
 pub fn event(input: TokenStream) -> TokenStream {
     event::derive(&parse_macro_input!(input as DeriveInput)).into()
+}
+
+/// See `ego::Personal`.
+#[proc_macro_derive(Personal, attributes(personal, ego))]
+pub fn personal(input: TokenStream) -> TokenStream {
+    personal::derive(&parse_macro_input!(input as DeriveInput)).into()
 }
 
 /// See `ego::Command`.
@@ -75,6 +83,30 @@ pub fn reactor(options: TokenStream, item: TokenStream) -> TokenStream {
     reader::attribute(What::Reactor, options.into(), item.into()).into()
 }
 
+/// See `ego::saga`.
+#[proc_macro_attribute]
+pub fn saga(options: TokenStream, item: TokenStream) -> TokenStream {
+    reader::attribute(What::Saga, options.into(), item.into()).into()
+}
+
+/// See `ego::start`.
+#[proc_macro_attribute]
+pub fn start(_: TokenStream, item: TokenStream) -> TokenStream {
+    outside::refuse(symbol::START, SAGA, item.into()).into()
+}
+
+/// See `ego::rejected`.
+#[proc_macro_attribute]
+pub fn rejected(_: TokenStream, item: TokenStream) -> TokenStream {
+    outside::refuse(symbol::REJECTED, SAGA, item.into()).into()
+}
+
+/// See `ego::timeout`.
+#[proc_macro_attribute]
+pub fn timeout(_: TokenStream, item: TokenStream) -> TokenStream {
+    outside::refuse(symbol::TIMEOUT, SAGA, item.into()).into()
+}
+
 /// See `ego::on`.
 #[proc_macro_attribute]
 pub fn on(_: TokenStream, item: TokenStream) -> TokenStream {
@@ -89,5 +121,6 @@ pub fn index(_: TokenStream, item: TokenStream) -> TokenStream {
 
 // The blocks that read the marks.
 const HANDLERS: &str = "an `#[ego::handlers]` impl block";
-const READERS: &str = "an `#[ego::projection]` or `#[ego::reactor]` impl block";
+const READERS: &str = "an `#[ego::projection]`, `#[ego::reactor]` or `#[ego::saga]` impl block";
+const SAGA: &str = "an `#[ego::saga]` impl block";
 const PROJECTION: &str = "an `#[ego::projection]` impl block";

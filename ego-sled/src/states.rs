@@ -111,3 +111,85 @@ impl Reader {
         Ok(Page { items, next: Position::new(saves.whole).filter(|_| saves.whole < reach) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SledStore;
+    use ego::message::{CommandId, Expected, Metadata};
+    use ego::store::{Commit, NewEvent, NewState, Store};
+    use std::sync::Arc;
+
+    fn commit(kind: &str, id: u32, number: u32, body: Body) -> Commit {
+        let metadata = Metadata::new(CommandId::new(number.to_string()).unwrap(), "Save", jiff::Timestamp::UNIX_EPOCH);
+        let stream = StreamId::new(kind, id.to_string()).unwrap();
+        let (expected, metadata) = (Expected::Any, Arc::new(metadata));
+        Commit { stream, expected, metadata, codec: "raw".into(), body, reply: "".into(), rows: Vec::new() }
+    }
+
+    /// What the indexer does, with a moment between any two of its steps.
+    fn index(store: &SledStore, random: &mut fastrand::Rng) {
+        let mut tail = store.shared.tail.write();
+        match tail.frozen.take() {
+            Some(applied) if random.bool() => tail.frozen = Some(applied),
+            Some(_) => {}
+            None => {
+                let layer = tail.freeze();
+                drop(tail);
+                layer.into_iter().for_each(|layer| store.shared.index().unwrap().apply(&layer).unwrap());
+            }
+        }
+    }
+
+    /// States that are in the live layer, in the frozen one, in the index, in two of them, or saved again above where they were.
+    #[tokio::test]
+    async fn states_are_found_wherever_they_are_and_once() {
+        for seed in 0..12 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let folder = tempfile::tempdir().unwrap();
+            let store = SledStore::options(folder.path()).segment_bytes(1 << 16).open().unwrap();
+            let mut saved = BTreeMap::<(&str, u32), (u64, u32)>::new();
+            for number in 0..150 {
+                let (kind, id) = (if random.u32(..4) == 0 { "basket" } else { "cart" }, random.u32(..10));
+                match random.u32(..20) {
+                    0..4 => {
+                        let event = NewEvent { name: "e".into(), version: 1, payload: "x".into(), tags: vec![] };
+                        store.append(vec![commit("note", id, number, Body::Events(vec![event]))]).await.unwrap();
+                    }
+                    4 if id == 7 => {
+                        store.erase(&StreamId::new(kind, id.to_string()).unwrap()).await.unwrap();
+                        saved.remove(&(kind, id));
+                    }
+                    5..8 => index(&store, &mut random),
+                    _ => {
+                        let state = NewState { version: 1, payload: number.to_string().into() };
+                        store.append(vec![commit(kind, id, number, Body::State(state))]).await.unwrap();
+                        let head = store.stream_head(&StreamId::new(kind, id.to_string()).unwrap()).await.unwrap().unwrap();
+                        if !head.erased {
+                            saved.insert((kind, id), (head.position.unwrap().get(), number));
+                        }
+                    }
+                }
+                let (after, limit) = (random.u64(..60), random.usize(1..8));
+                let kinds: &[Name] = if random.bool() { &[] } else { &["cart".into()] };
+                let wanted = |kind: &str, position: u64| position > after && (kinds.is_empty() || kind == "cart");
+                let mut expected: Vec<_> =
+                    saved.iter().filter(|((kind, _), (position, _))| wanted(kind, *position)).map(|(_, save)| *save).collect();
+                expected.sort_unstable();
+                let (mut found, mut next) = (Vec::new(), Some(Position::new(after)));
+                while let Some(from) = next {
+                    let page = store.read_states(from, kinds, limit).await.unwrap();
+                    assert!(page.items.len() <= limit);
+                    assert!(page.next.is_none_or(|next| Some(next) > from), "seed {seed}: {from:?} leads to {:?}", page.next);
+                    let number = |state: &StoredState| std::str::from_utf8(&state.payload).unwrap().parse::<u32>().unwrap();
+                    found.extend(page.items.iter().map(|state| (state.position.get(), number(state))));
+                    next = page.next.map(Some);
+                }
+                assert_eq!(found, expected, "seed {seed}, step {number}, behind {after} in pages of {limit}");
+            }
+            store.close().await.unwrap();
+            drop(store);
+            assert_eq!(SledStore::verify(folder.path()).unwrap().damage, Vec::<String>::new(), "seed {seed}");
+        }
+    }
+}

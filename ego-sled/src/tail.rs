@@ -25,8 +25,8 @@ const COMMIT_BYTES: usize = 48;
 const SAVE_BYTES: usize = 96;
 const ROW_BYTES: usize = 192;
 
-/// The most streams in a layer: they go to the index in one batch, and whoever reads it waits meanwhile.
-const MOST_STREAMS: usize = 16 << 10;
+/// So many streams are enough for a layer: they go to the index in one batch, and whoever reads it waits meanwhile.
+const MANY_STREAMS: usize = 16 << 10;
 
 /// How large a layer grows before the indexer takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -243,15 +243,18 @@ impl Tail {
         nearest(&self.live).or_else(|| self.frozen.as_ref().and_then(|frozen| nearest(frozen)))
     }
 
-    /// Whether the live layer is large enough for the index.
+    /// Whether the live layer is enough for the index.
     pub(crate) fn is_due(&self) -> bool {
-        let live = &self.live;
-        live.bytes >= self.room.bytes || live.log >= self.room.log || live.streams.len() >= MOST_STREAMS
+        self.is_large() || self.live.streams.len() >= MANY_STREAMS
     }
 
-    /// Whether the writer has to wait: a layer is being applied, and the next one is due already (I12).
+    fn is_large(&self) -> bool {
+        self.live.bytes >= self.room.bytes || self.live.log >= self.room.log
+    }
+
+    /// Whether the writer has to wait: a layer is being applied, and there is no room for more of the next one (I12).
     pub(crate) fn is_full(&self) -> bool {
-        self.frozen.is_some() && self.is_due()
+        self.frozen.is_some() && self.is_large()
     }
 }
 
@@ -283,6 +286,75 @@ impl Layer {
         if let Some(position) = head.save() {
             self.bytes += if before.is_none() { SAVE_BYTES } else { 0 };
             self.saves.insert(position, stream.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::row::RecordedStep;
+    use ego::store::RowChange;
+
+    fn tail(bytes: usize, log: u64) -> Tail {
+        Tail::new(Reach { sequence: 0, position: 0, spot: Spot::first(1) }, LayerRoom { bytes, log })
+    }
+
+    /// One group more, of so many bytes of the log.
+    fn publish(tail: &mut Tail, effect: Effect, bytes: u32) {
+        let began = tail.reach.spot;
+        let spot = Spot { offset: began.offset + bytes, ..began };
+        tail.publish([effect], began, Reach { sequence: tail.reach.sequence + 1, spot, ..tail.reach });
+    }
+
+    fn commit(id: u32) -> Effect {
+        let stream = StreamId::new("account", id.to_string()).unwrap();
+        let commit = CommitRef { revision: 1, events: 1, place: Place { segment: 1, offset: 64, len: 8 }, command: 1 };
+        Effect::Commit { stream, head: Head::default(), commit, types: Vec::new() }
+    }
+
+    #[test]
+    fn a_row_that_changes_again_and_again_takes_room_once_and_does_not_hold_on_to_its_steps() {
+        let mut tail = tail(usize::MAX, u64::MAX);
+        let place = Place { segment: 1, offset: 64, len: 8 };
+        let mut contents = Vec::new();
+        for number in 0..1000 {
+            let rows = [RowChange::put("t", "again", vec![0; 400]), RowChange::put("t", "less", vec![0; 400 - number % 400])];
+            let RecordedStep { content, rows, .. } = RecordedStep::new(None, &rows).unwrap();
+            contents.push(content);
+            publish(&mut tail, Effect::Rows { rows, place }, 1000);
+        }
+        let taken = 2 * ROW_BYTES + "\u{1}tagain".len() + "\u{1}tless".len() + 400 + 400 - 999 % 400;
+        assert_eq!((tail.live.rows.len(), tail.live.bytes, tail.live.log), (2, taken, 1_000_000));
+        assert!(contents.iter().all(Bytes::is_unique));
+    }
+
+    #[test]
+    fn a_layer_is_due_when_it_takes_much_memory_or_much_of_the_log_or_has_many_streams() {
+        let mut of_memory = tail(10 * (STREAM_BYTES + COMMIT_BYTES), u64::MAX);
+        let mut of_log = tail(usize::MAX, 10 * 96);
+        for id in 0..10 {
+            assert!(!of_memory.is_due() && !of_log.is_due(), "{id}");
+            publish(&mut of_memory, commit(id), 96);
+            publish(&mut of_log, commit(0), 96);
+        }
+        assert!(of_memory.is_due() && of_log.is_due());
+        let mut of_streams = tail(usize::MAX, u64::MAX);
+        (0..MANY_STREAMS as u32 - 1).for_each(|id| publish(&mut of_streams, commit(id), 96));
+        publish(&mut of_streams, commit(0), 96);
+        assert!(!of_streams.is_due());
+        publish(&mut of_streams, commit(u32::MAX), 96);
+        assert!(of_streams.is_due() && !of_streams.is_full());
+        // The next one may fill while it is applied, and then the writer waits.
+        for tail in [&mut of_memory, &mut of_log] {
+            tail.freeze().unwrap();
+            for id in 0..10 {
+                assert!(!tail.is_full(), "{id}");
+                publish(tail, commit(id), 96);
+            }
+            assert!(tail.is_full());
+            tail.frozen = None;
+            assert!(tail.is_due() && !tail.is_full());
         }
     }
 }

@@ -4,13 +4,15 @@ pub use crate::codec::{AnyCodec, CodecError};
 pub use crate::engine::{AggregateDescriptor, CommandDescriptor, HandlersDescriptor, Location, TypeRef};
 pub use crate::macros::Registers;
 pub use crate::model::Storable;
+pub use crate::model::{Field, Personal, Shape};
 pub use crate::projection::{ProjectionDescriptor, Source, Sources};
 pub use crate::reactor::{ReactorDescriptor, ReactorSource, ReactorSources};
+pub use crate::saga::{Instance, SagaDescriptor, SagaSource, SagaSources, SagaView};
 pub use bytes::Bytes;
 pub use inventory;
 
 use crate::model::{
-    AppliedAs, Command, Context, DecodeError, Delivery, Durable, EventSchema, Handles, Saved, Stored, Upcast, UpcastTo,
+    AppliedAs, Command, Context, DecodeError, Delivery, Durable, EventSchema, Handles, Saved, Services, Stored, Upcast, UpcastTo,
 };
 use serde::de::DeserializeOwned;
 
@@ -74,6 +76,35 @@ impl<E> Inline<E> {
     }
 }
 
+/// Asks a type whether it says what is personal in it: `Ask::<T>::shape()` with [`Silent`] in scope is the inherent function where `T` is
+/// [`Personal`], and the trait's otherwise.
+pub struct Ask<T>(std::marker::PhantomData<T>);
+
+impl<T: Personal> Ask<T> {
+    /// What it says.
+    #[must_use]
+    pub fn shape() -> Option<&'static Shape> {
+        Some(T::shape())
+    }
+}
+
+/// What a type says that says nothing.
+pub trait Silent {
+    /// Nothing.
+    #[must_use]
+    fn shape() -> Option<&'static Shape> {
+        None
+    }
+}
+
+impl<T> Silent for Ask<T> {}
+
+/// What stands in place of a personal value, as JSON. A value of a type that cannot be written was not written before either.
+#[must_use]
+pub fn redacted<T: serde::Serialize>(value: T) -> String {
+    serde_json::to_string(&value).unwrap_or_else(|_| "null".to_owned())
+}
+
 /// The oldest shape of an event.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from a stored event",
@@ -119,6 +150,18 @@ pub fn service<S: ?Sized + Send + Sync + 'static>(context: &Context) -> &S {
 #[must_use]
 pub fn service_for<S: ?Sized + Send + Sync + 'static>(delivery: &Delivery) -> &S {
     match delivery.service() {
+        Ok(service) => service,
+        Err(missing) => panic!("{missing}"),
+    }
+}
+
+/// The service of this type, for a method of a saga. The engine has checked at its start that every method finds its services.
+///
+/// # Panics
+/// When it was not given.
+#[must_use]
+pub fn service_of<S: ?Sized + Send + Sync + 'static>(services: &Services) -> &S {
+    match services.get() {
         Ok(service) => service,
         Err(missing) => panic!("{missing}"),
     }
@@ -226,6 +269,15 @@ pub struct Entry {
     pub name: &'static str,
     /// All of it.
     pub descriptor: CommandDescriptor,
+}
+
+impl Entry {
+    /// With what the command says of what is personal in it.
+    #[must_use]
+    pub const fn personal(mut self, in_command: fn() -> Option<&'static Shape>) -> Self {
+        self.descriptor = self.descriptor.personal(in_command);
+        self
+    }
 }
 
 /// Describes the handler at `location`.

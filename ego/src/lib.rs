@@ -13,9 +13,11 @@ pub mod layer;
 pub mod maintenance;
 pub mod message;
 pub mod model;
+pub mod privacy;
 pub mod projection;
 pub mod publish;
 pub mod reactor;
+pub mod saga;
 pub mod schema;
 pub mod store;
 pub mod subscription;
@@ -28,14 +30,18 @@ mod macros;
 
 pub use engine::Engine;
 pub use jiff::Timestamp;
-pub use macros::{Aggregate, Command, Event, Registers, apply, handle, handlers, index, on, projection, reactor};
-pub use model::{Aggregate, Command, Event};
+pub use macros::{
+    Aggregate, Command, Event, Personal, Registers, apply, handle, handlers, index, on, projection, reactor, rejected, saga,
+    start, timeout,
+};
+pub use model::{Aggregate, Command, Event, Personal};
+pub use saga::test as test_saga;
 pub use testing::test;
 
 /// What a domain and its program need: `use ego::prelude::*`.
 pub mod prelude {
     pub use crate::engine::{CommandError, Dispatch, Engine, Receipt};
-    pub use crate::model::{Aggregate, Command, Context, Decision, Delivery, Event, Fold, emit};
+    pub use crate::model::{Aggregate, Command, Context, Decision, Delivery, Event, Fold, Rejected, SagaContext, emit};
     pub use ego_derive::{Aggregate, Command, Event};
 }
 

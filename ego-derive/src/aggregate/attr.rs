@@ -1,8 +1,9 @@
 //! `#[aggregate(…)]`.
 
+use super::snapshot::Snapshot;
 use crate::ctxt::Ctxt;
 use crate::options::{self, Once};
-use crate::symbol::{AGGREGATE, AGGREGATE_OPTIONS, DURABLE, EVENT, NAME, UPCAST, VERSION};
+use crate::symbol::{AGGREGATE, AGGREGATE_OPTIONS, DURABLE, EVENT, NAME, SNAPSHOT, UPCAST, VERSION};
 use crate::upcast::{self, Upcaster};
 use proc_macro2::Span;
 use syn::meta::ParseNestedMeta;
@@ -21,6 +22,7 @@ pub(super) struct AggregateAttrs {
     pub(super) upcasters: Option<(Span, Vec<Upcaster>)>,
     /// Whether an `upcast` was refused already.
     pub(super) unreadable_upcasters: bool,
+    pub(super) snapshot: Option<Snapshot>,
 }
 
 /// `"account"`, or `C::KIND` for a generic type, whose instances need kinds of their own.
@@ -32,12 +34,14 @@ pub(super) enum Kind {
 impl AggregateAttrs {
     pub(super) fn read(cx: &Ctxt, attrs: &[Attribute]) -> Self {
         let (mut name, mut event, mut durable) = (Once::default(), Once::default(), Once::default());
+        let mut snapshot = Once::default();
         let (mut version, mut upcasters, mut unreadable_upcasters) = (Once::default(), Once::default(), false);
         for attr in attrs.iter().filter(|attr| attr.path().is_ident(AGGREGATE)) {
             options::on_item(cx, attr, AGGREGATE_OPTIONS, |key, meta| match key {
                 NAME => name.set(meta, key, kind(meta)?),
                 EVENT => event.set(meta, key, event_type(meta)?),
                 DURABLE => durable.set(meta, key, meta.path.span()).and_then(|()| options::flag(meta)),
+                SNAPSHOT => snapshot.set(meta, key, Snapshot::read(cx, meta)?),
                 VERSION => version.set(meta, key, upcast::version(meta)?),
                 _ => {
                     let steps = upcast::steps(meta).inspect_err(|_| unreadable_upcasters = true)?;
@@ -52,6 +56,7 @@ impl AggregateAttrs {
             version: version.get(),
             upcasters: upcasters.get(),
             unreadable_upcasters,
+            snapshot: snapshot.get(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The rules of an aggregate, one function each:
 //! it is a struct or an enum · it owns its state · it has a kind, and events or a state · the kind is a literal, or told by a parameter ·
-//! the kind is sound · versions start at 1 · every older version of a durable state has its upcaster · options stand on the type.
+//! the kind is sound · versions start at 1 · every older version of a durable state has its upcaster · snapshots are of what is folded · options stand on the type.
 
 use super::attr::Kind;
 use super::model::Aggregate;
@@ -20,6 +20,7 @@ pub(super) fn check(cx: &Ctxt, aggregate: &Aggregate<'_>) {
     kind_is_sound(cx, aggregate);
     keeps_events_or_a_state(cx, aggregate);
     older_states_are_read(cx, aggregate);
+    snapshots_are_of_events(cx, aggregate);
     options::belong_on_the_type(cx, aggregate.data, &[AGGREGATE, EGO]);
 }
 
@@ -98,6 +99,12 @@ fn older_states_are_read(cx: &Ctxt, aggregate: &Aggregate<'_>) {
             upcast::has_no_gap(cx, "state", aggregate.ident, newest, aggregate.steps());
         }
         _ => {}
+    }
+}
+
+fn snapshots_are_of_events(cx: &Ctxt, aggregate: &Aggregate<'_>) {
+    if let (Some(snapshot), Some(_)) = (&aggregate.snapshot, aggregate.durable) {
+        cx.error_at(snapshot.word, "a durable aggregate is its own snapshot, there are no events to fold: remove `snapshot`");
     }
 }
 

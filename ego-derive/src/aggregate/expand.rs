@@ -19,7 +19,7 @@ use syn::spanned::Spanned;
 ///     }
 /// }
 ///
-/// inventory::submit! { AggregateDescriptor::of::<Account>(Location::new(file!(), 12)) }
+/// inventory::submit! { AggregateDescriptor::of::<Account>(Location::new(file!(), 12)).personal(Ask::<Account>::shape) }
 /// ```
 /// A durable one is in [`durable`]. A generic aggregate cannot register itself: there is no list of its instances.
 pub(super) fn expand(aggregate: &Aggregate<'_>) -> TokenStream {
@@ -44,8 +44,10 @@ pub(super) fn expand(aggregate: &Aggregate<'_>) -> TokenStream {
         code! {
             #[allow(deprecated)]
             const _: () = {
+                #[allow(unused_imports)]
+                use #krate::__private::Silent as _;
                 #krate::__private::inventory::submit! {
-                    #krate::__private::AggregateDescriptor::of::<#ty>(#location)
+                    #krate::__private::AggregateDescriptor::of::<#ty>(#location).personal(#krate::__private::Ask::<#ty>::shape)
                 }
             };
         }
@@ -74,6 +76,7 @@ fn aggregate_impl(aggregate: &Aggregate<'_>, kind: &TokenStream, event: &TokenSt
             const STATE: ::core::option::Option<#krate::model::AsState<Self>> = ::core::option::Option::Some(#krate::model::AsState::of());
         }
     });
+    let snapshots = aggregate.snapshot.as_ref().map(|snapshot| snapshot.expand(krate, aggregate.shape));
     quote_spanned! {at(aggregate.keyword)=>
         #[automatically_derived]
         #[allow(deprecated)]
@@ -81,6 +84,7 @@ fn aggregate_impl(aggregate: &Aggregate<'_>, kind: &TokenStream, event: &TokenSt
             const KIND: &'static str = #kind;
             #version
             #state
+            #snapshots
             type Event = #event;
             fn apply(&mut self, event: &#event) {
                 #apply
@@ -94,5 +98,6 @@ fn bounds(aggregate: &Aggregate<'_>) -> TokenStream {
     let (krate, this) = (&aggregate.krate, &aggregate.this);
     let all = code!(Self: ::core::default::Default + ::core::marker::Send + ::core::marker::Sync + 'static);
     let durable = aggregate.durable.map(|_| code!(Self: ::core::clone::Clone + #krate::__private::Storable));
-    if this.is_generic() { this.and_where([all].into_iter().chain(durable)) } else { this.and_where([]) }
+    let kept = aggregate.snapshot.as_ref().map(|_| code!(Self: #krate::model::KeptState));
+    if this.is_generic() { this.and_where([all].into_iter().chain(durable).chain(kept)) } else { this.and_where([]) }
 }

@@ -4,6 +4,7 @@ mod attr;
 mod check;
 mod expand;
 mod model;
+mod snapshot;
 
 use crate::ctxt::Ctxt;
 use model::Aggregate;

@@ -1,6 +1,7 @@
 //! An aggregate as we speak of it.
 
 use super::attr::{AggregateAttrs, Kind};
+use super::snapshot::{self, Snapshot};
 use crate::ctxt::Ctxt;
 use crate::krate;
 use crate::ty::Owned;
@@ -27,6 +28,9 @@ pub(super) struct Aggregate<'i> {
     /// The word, and how older states are read.
     pub(super) upcasters: Option<(Span, Vec<Upcaster>)>,
     pub(super) unreadable_upcasters: bool,
+    pub(super) snapshot: Option<Snapshot>,
+    /// A number for what serde sees of it.
+    pub(super) shape: u64,
     /// Whether the options could be read, so that a missing one is really missing.
     pub(super) readable: bool,
     /// The keyword, if it is a union.
@@ -56,6 +60,8 @@ impl<'i> Aggregate<'i> {
             version: attrs.version,
             upcasters: attrs.upcasters,
             unreadable_upcasters: attrs.unreadable_upcasters,
+            snapshot: attrs.snapshot,
+            shape: snapshot::shape(input),
             union,
             data: &input.data,
         }

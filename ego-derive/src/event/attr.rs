@@ -2,11 +2,12 @@
 
 use crate::ctxt::Ctxt;
 use crate::options::{self, Once};
-use crate::symbol::{ALIAS, EVENT, EVENT_OPTIONS, NAME, UPCAST, VERSION};
+use crate::personal;
+use crate::symbol::{ALIAS, EVENT, EVENT_OPTIONS, NAME, SUBJECT, UPCAST, VERSION};
 use crate::upcast::{self, Upcaster};
 use proc_macro2::Span;
 use syn::punctuated::Punctuated;
-use syn::{Attribute, LitStr, Meta, Path, Token};
+use syn::{Attribute, Ident, LitStr, Meta, Path, Token};
 
 /// `#[event(…)]` on one variant.
 #[derive(Default)]
@@ -14,6 +15,8 @@ pub(super) struct VariantAttrs {
     pub(super) name: Option<LitStr>,
     pub(super) aliases: Vec<LitStr>,
     pub(super) version: Option<(u32, Span)>,
+    /// The field with whose personal data it holds.
+    pub(super) subject: Option<Ident>,
     pub(super) upcasters: Option<Vec<Upcaster>>,
     /// Whether an `upcast` was refused already.
     pub(super) unreadable_upcasters: bool,
@@ -23,7 +26,8 @@ pub(super) struct VariantAttrs {
 
 impl VariantAttrs {
     pub(super) fn read(cx: &Ctxt, attrs: &[Attribute]) -> Self {
-        let (mut name, mut version, mut upcasters) = (Once::default(), Once::default(), Once::default());
+        let (mut name, mut version, mut upcasters, mut subject) =
+            (Once::default(), Once::default(), Once::default(), Once::default());
         let (mut aliases, mut unreadable_upcasters) = (Vec::new(), false);
         for attr in attrs.iter().filter(|attr| attr.path().is_ident(EVENT)) {
             options::on_item(cx, attr, EVENT_OPTIONS, |key, meta| match key {
@@ -32,6 +36,7 @@ impl VariantAttrs {
                     aliases.push(options::string(meta, "alias = \"…\"")?);
                     Ok(())
                 }
+                SUBJECT => subject.set(meta, key, personal::subject(meta)?),
                 VERSION => version.set(meta, key, upcast::version(meta)?),
                 _ => {
                     let steps = upcast::steps(meta).inspect_err(|_| unreadable_upcasters = true)?;
@@ -43,11 +48,22 @@ impl VariantAttrs {
             name: name.get(),
             aliases,
             version: version.get(),
+            subject: subject.get(),
             upcasters: upcasters.get(),
             unreadable_upcasters,
             serde: serde(attrs, SERDE_ON_VARIANT),
         }
     }
+}
+
+/// `#[event(subject = owner_id)]` on the enum: for all its events. `None` when the attribute says anything else.
+pub(super) fn subject_of_all(attr: &Attribute) -> Option<Ident> {
+    let mut subject = None;
+    let parsed = attr.parse_nested_meta(|meta| match meta.path.is_ident(SUBJECT) {
+        true => personal::subject(&meta).map(|ident| subject = Some(ident)),
+        false => Err(meta.error("")),
+    });
+    parsed.ok().and(subject)
 }
 
 /// What serde would do to the whole enum instead of writing a variant's content after the tag.

@@ -1,6 +1,6 @@
 //! The rules of an event enum, one function each:
 //! it owns its values · positions do not name fields · a payload is not `()` · stored names are sound and differ · versions start at 1 ·
-//! every older version has its upcaster · serde keeps its default representation · `#[ego(…)]` stands on the type.
+//! every older version has its upcaster · what is personal has a subject · serde keeps its default representation · `#[ego(…)]` stands on the type.
 
 use super::model::{Events, Shape, Variant};
 use crate::ctxt::Ctxt;
@@ -21,6 +21,7 @@ pub(super) fn check(cx: &Ctxt, events: &Events<'_>) {
             let newest = (variant.version, variant.version_span);
             upcast::has_no_gap(cx, "event", variant.ident, newest, &variant.upcasters);
         }
+        personal_fields_have_a_subject(cx, variant);
     }
     names_differ(cx, events);
     serde_keeps_its_default(cx, events);
@@ -82,6 +83,29 @@ fn names_differ(cx: &Ctxt, events: &Events<'_>) {
 fn versions_start_at_one(cx: &Ctxt, variant: &Variant<'_>) {
     if variant.version == 0 {
         cx.error_at(variant.version_span, "versions start at 1");
+    }
+}
+
+/// The subject on the enum is for those events that have something personal.
+fn personal_fields_have_a_subject(cx: &Ctxt, variant: &Variant<'_>) {
+    if let (Shape::Payload { .. }, Some(subject)) = (&variant.shape, &variant.own_subject) {
+        return cx.error(
+            subject,
+            "the payload says whose it is: `#[derive(ego::Personal)]` and `#[personal(subject = …)]` on its type",
+        );
+    }
+    match (variant.fields.first_mark(), &variant.subject) {
+        (Some(mark), None) => {
+            cx.error(
+                mark,
+                format_args!(
+                    "whose is it? Add `#[event(subject = …)]` to `{}`, with the field that names the subject",
+                    variant.ident
+                ),
+            );
+        }
+        (Some(_), Some(subject)) => variant.fields.check(cx, Some(subject)),
+        (None, _) => variant.fields.check(cx, variant.own_subject.as_ref()),
     }
 }
 

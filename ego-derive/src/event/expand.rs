@@ -15,6 +15,7 @@ use syn::spanned::Spanned;
 ///         EventSchema::new("Opened", 1),
 ///         EventSchema::new("deposited", 2).with_aliases(&["Credited"]),
 ///     ];
+///     const PERSONAL: &'static [fn() -> Option<&'static Shape>] = &[Ask::<Opened>::shape, || None];    // where something may be
 ///     fn schema(&self) -> &'static EventSchema {
 ///         entry(Self::SCHEMAS, match self { Self::Opened(..) => 0, Self::Deposited { .. } => 1 })
 ///     }
@@ -45,10 +46,12 @@ pub(super) fn expand(events: &Events<'_>) -> TokenStream {
     let places = events.variants.iter().enumerate().map(|(index, Variant { ident, .. })| code!(Self::#ident { .. } => #index,));
     let encoders = events.variants.iter().map(|variant| encoder(events, variant));
     let decoders = events.variants.iter().enumerate().map(|(index, variant)| decoder(events, index, variant));
+    let personal = personal(events);
     // `match self {}` is refused for a reference, even to an enum without variants.
     let this = if events.variants.is_empty() { code!(*self) } else { code!(self) };
     let body = code! {
         const SCHEMAS: &'static [#krate::model::EventSchema] = &[#(#schemas),*];
+        #personal
 
         fn schema(&self) -> &'static #krate::model::EventSchema {
             #krate::__private::entry(<Self as #krate::model::Event>::SCHEMAS, match #this { #(#places)* })
@@ -142,6 +145,36 @@ fn schema(events: &Events<'_>, variant: &Variant<'_>) -> TokenStream {
     let aliases = variant.aliases.iter().map(|alias| &alias.text);
     let aliases = (!variant.aliases.is_empty()).then(|| code!(.with_aliases(&[#(#aliases),*])));
     code!(#krate::model::EventSchema::new(#name, #version) #aliases)
+}
+
+/// What is personal in each variant, unless nothing can be.
+fn personal(events: &Events<'_>) -> Option<TokenStream> {
+    let krate = &events.krate;
+    let may_be = |variant: &Variant<'_>| match variant.shape {
+        Shape::Payload { .. } => true,
+        _ => variant.fields.may_be_personal(),
+    };
+    if !events.variants.iter().any(may_be) {
+        return None;
+    }
+    let shapes = events.variants.iter().map(|variant| match variant.shape {
+        Shape::Payload { ty, .. } => {
+            let near = krate_at(krate, ty.span());
+            quote_spanned!(at(ty.span())=> #near::__private::Ask::<#ty>::shape)
+        }
+        _ if !may_be(variant) => code!(|| ::core::option::Option::None),
+        _ => {
+            let shape = variant.fields.shape(krate, variant.subject.as_ref());
+            code!(|| ::core::option::Option::Some(const { &#shape }))
+        }
+    });
+    Some(code! {
+        const PERSONAL: &'static [fn() -> ::core::option::Option<&'static #krate::__private::Shape>] = {
+            #[allow(unused_imports)]
+            use #krate::__private::Silent as _;
+            &[#(#shapes),*]
+        };
+    })
 }
 
 fn encoder(events: &Events<'_>, Variant { ident, shape, .. }: &Variant<'_>) -> TokenStream {

@@ -4,6 +4,7 @@ use super::attr::{self, VariantAttrs};
 use crate::ctxt::Ctxt;
 use crate::krate;
 use crate::name::Name;
+use crate::personal::field;
 use crate::symbol::EVENT;
 use crate::ty::{self, Owned};
 use crate::upcast::Upcaster;
@@ -41,6 +42,11 @@ pub(super) struct Variant<'i> {
     pub(super) upcasters: Vec<Upcaster>,
     pub(super) unreadable_upcasters: bool,
     pub(super) shape: Shape<'i>,
+    /// What is personal in its fields, if it has them itself.
+    pub(super) fields: field::Fields<'i>,
+    /// The field that says whose, as it is said on the variant, or else on the enum.
+    pub(super) own_subject: Option<Ident>,
+    pub(super) subject: Option<Ident>,
     pub(super) serde: Vec<Path>,
 }
 
@@ -55,11 +61,18 @@ pub(super) enum Shape<'i> {
 
 impl<'i> Events<'i> {
     pub(super) fn read(cx: &Ctxt, input: &'i DeriveInput) -> Self {
+        let mut subject = None;
         for attr in input.attrs.iter().filter(|attr| attr.path().is_ident(EVENT)) {
-            cx.error(attr.path(), "`#[event(…)]` says something about one event: move it to a variant");
+            match attr::subject_of_all(attr) {
+                Some(ident) => subject = Some(ident),
+                None => cx.error(attr.path(), "`#[event(…)]` says something about one event: move it to a variant"),
+            }
         }
         let (keyword, variants) = match &input.data {
-            Data::Enum(data) => (data.enum_token.span, data.variants.iter().map(|variant| Variant::read(cx, variant)).collect()),
+            Data::Enum(data) => (
+                data.enum_token.span,
+                data.variants.iter().map(|variant| Variant::read(cx, variant, &input.attrs, subject.as_ref())).collect(),
+            ),
             Data::Struct(data) => (data.struct_token.span, Vec::new()),
             Data::Union(data) => (data.union_token.span, Vec::new()),
         };
@@ -129,7 +142,7 @@ pub(super) struct Payload<'e, 'i> {
 }
 
 impl<'i> Variant<'i> {
-    fn read(cx: &Ctxt, variant: &'i syn::Variant) -> Self {
+    fn read(cx: &Ctxt, variant: &'i syn::Variant, around: &[syn::Attribute], subject: Option<&Ident>) -> Self {
         let attrs = VariantAttrs::read(cx, &variant.attrs);
         for attr in variant.fields.iter().flat_map(|field| &field.attrs).filter(|attr| attr.path().is_ident(EVENT)) {
             cx.error(attr.path(), "`#[event(…)]` says something about one event: move it to the variant");
@@ -153,6 +166,9 @@ impl<'i> Variant<'i> {
             upcasters: attrs.upcasters.unwrap_or_default(),
             unreadable_upcasters: attrs.unreadable_upcasters,
             shape,
+            fields: field::Fields::read(cx, &variant.fields, &[&variant.attrs, around]),
+            subject: attrs.subject.clone().or_else(|| subject.cloned()),
+            own_subject: attrs.subject,
             serde: attrs.serde,
         }
     }

@@ -1,11 +1,12 @@
-//! `#[ego::projection(…)]` and `#[ego::reactor(…)]`.
+//! `#[ego::projection(…)]`, `#[ego::reactor(…)]` and `#[ego::saga(…)]`.
 
 use super::model::What;
 use crate::ctxt::Ctxt;
 use crate::krate;
 use crate::options::{self, Once};
 use crate::suggest::did_you_mean;
-use crate::symbol::{AUDIENCE, CRATE, MODE, NAME, VERSION};
+use crate::symbol::{AUDIENCE, CRATE, MODE, NAME, UPCAST, VERSION};
+use crate::upcast::{self, Upcaster};
 use proc_macro2::{Span, TokenStream};
 use syn::ext::IdentExt;
 use syn::meta::ParseNestedMeta;
@@ -18,6 +19,7 @@ pub(super) struct ReaderAttrs {
     pub(super) version: Option<(u32, Span)>,
     pub(super) mode: Option<(Mode, Span)>,
     pub(super) audience: Option<Audience>,
+    pub(super) upcasters: Vec<Upcaster>,
     /// Whether the options could be read, so that a missing one is really missing.
     pub(super) readable: bool,
 }
@@ -46,11 +48,12 @@ impl ReaderAttrs {
     pub(super) fn read(cx: &Ctxt, what: What, options: TokenStream) -> Self {
         let before = cx.count();
         let (mut krate, mut name, mut version) = (Once::default(), Once::default(), Once::default());
-        let (mut mode, mut audience) = (Once::default(), Once::default());
+        let (mut mode, mut audience, mut upcasters) = (Once::default(), Once::default(), Once::default());
         options::in_list(cx, what.path(), options, what.options(), |key, meta| match key {
             CRATE => krate.set(meta, key, krate::path(meta)?),
             NAME => name.set(meta, key, options::string(meta, "name = \"…\"")?),
-            VERSION => version.set(meta, key, options::number(options::value(meta, "version = 2")?, "version = 2")?),
+            VERSION => version.set(meta, key, upcast::version(meta)?),
+            UPCAST => upcasters.set(meta, key, upcast::steps(meta)?),
             MODE => mode.set(meta, key, word(meta, MODES, "mode = inline")?),
             AUDIENCE => audience.set(meta, key, word(meta, AUDIENCES, "audience = observer")?.0),
             _ => Ok(()),
@@ -61,6 +64,7 @@ impl ReaderAttrs {
             version: version.get(),
             mode: mode.get(),
             audience: audience.get(),
+            upcasters: upcasters.get().unwrap_or_default(),
             readable: cx.count() == before,
         }
     }

@@ -3,8 +3,9 @@
 mod on;
 mod reader;
 mod register;
+mod saga;
 
-use super::model::{MARKS, Reader};
+use super::model::{Reader, What};
 use crate::hygiene::code;
 use crate::mark;
 use proc_macro2::TokenStream;
@@ -14,13 +15,14 @@ use syn::Type;
 /// impl Balance { … }                                       // as it was, without the marks
 /// const _: () = { use ego::on as _; … };                   // so that an editor knows what `on` is
 ///
-/// impl Projection for Balance { … }                        // `reader`
+/// impl Projection for Balance { … }                        // `reader`, or `saga`
 /// impl On<Account> for Balance { … }                       // for each `#[on(…)]` method: `on`
 /// impl Sources for Balance { … }                           // `register`
 /// inventory::submit! { ProjectionDescriptor::of… }
 /// ```
 pub(super) fn expand(reader: &Reader<'_>) -> TokenStream {
-    let (written, of_reader) = (written(reader), reader::reader(reader));
+    let written = written(reader);
+    let of_reader = if reader.what == What::Saga { saga::saga(reader) } else { reader::reader(reader) };
     let methods = reader.methods.iter().map(|method| on::on(reader, method));
     let register = register::register(reader);
     code!(#written #of_reader #(#methods)* #register)
@@ -31,7 +33,8 @@ pub(super) fn fallback(reader: &Reader<'_>, errors: TokenStream) -> TokenStream 
     let written = written(reader);
     let sound = reader.item.trait_.is_none() && reader.item.generics.params.is_empty() && matches!(reader.this, Type::Path(_));
     let stubs = sound.then(|| {
-        let (of_reader, sources) = (reader::stub(reader), register::no_sources(reader));
+        let of_reader = if reader.what == What::Saga { saga::stub(reader) } else { reader::stub(reader) };
+        let sources = register::no_sources(reader);
         code!(#of_reader #sources)
     });
     code!(#errors #written #stubs)
@@ -39,7 +42,7 @@ pub(super) fn fallback(reader: &Reader<'_>, errors: TokenStream) -> TokenStream 
 
 /// The user's block, and what an editor follows its marks to.
 fn written(reader: &Reader<'_>) -> TokenStream {
-    let item = mark::without(reader.item, &reader.krate, MARKS);
+    let item = mark::without(reader.item, &reader.krate, reader.what.marks());
     let anchors = mark::anchors(&reader.krate, &reader.marks);
     code!(#item #anchors)
 }

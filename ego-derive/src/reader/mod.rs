@@ -1,4 +1,4 @@
-//! `#[ego::projection]` and `#[ego::reactor]`: from an impl block to what reads events of some kinds, and a registration.
+//! `#[ego::projection]`, `#[ego::reactor]` and `#[ego::saga]`: from an impl block to what reads events of some kinds, and a registration.
 
 mod attr;
 mod check;
@@ -30,7 +30,8 @@ pub(crate) fn attribute(what: What, options: TokenStream, item: TokenStream) -> 
 
 /// Something else than an impl block.
 fn refuse(cx: Ctxt, what: What, item: TokenStream) -> TokenStream {
-    let place = format!("`#[{}]` goes on the `impl` block that holds the `#[on(…)]` methods", what.path());
+    let mark = if what == What::Saga { "start" } else { "on" };
+    let place = format!("`#[{}]` goes on the `impl` block that holds the `#[{mark}(…)]` methods", what.path());
     match syn::parse2::<Item>(item.clone()) {
         Ok(Item::Struct(item)) => cx.error(item.struct_token, format_args!("{place}, not on the type itself")),
         Ok(Item::Enum(item)) => cx.error(item.enum_token, format_args!("{place}, not on the type itself")),

@@ -1,20 +1,22 @@
-//! A projection or a reactor as we speak of it.
+//! A projection, a reactor or a saga as we speak of it.
 
 use super::attr::{Audience, Mode, ReaderAttrs};
 use super::on::{Key, On};
 use crate::ctxt::Ctxt;
 use crate::mark;
 use crate::method::{Method, attributes, bare, is_named};
-use crate::symbol::{INDEX, ON, PROJECTION_OPTIONS, REACTOR_OPTIONS};
+use crate::symbol::{INDEX, ON, PROJECTION_OPTIONS, REACTOR_OPTIONS, REJECTED, SAGA_OPTIONS, START, TIMEOUT};
 use crate::ty::ungroup;
+use crate::upcast::Upcaster;
 use proc_macro2::Span;
 use syn::{Ident, ImplItem, ImplItemFn, ItemImpl, LitStr, PatType, Path, Type, TypeReference};
 
-/// Which of the two macros it is.
+/// Which of the macros it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum What {
     Projection,
     Reactor,
+    Saga,
 }
 
 impl What {
@@ -23,6 +25,7 @@ impl What {
         match self {
             Self::Projection => "ego::projection",
             Self::Reactor => "ego::reactor",
+            Self::Saga => "ego::saga",
         }
     }
 
@@ -30,12 +33,18 @@ impl What {
         match self {
             Self::Projection => PROJECTION_OPTIONS,
             Self::Reactor => REACTOR_OPTIONS,
+            Self::Saga => SAGA_OPTIONS,
+        }
+    }
+
+    /// The words that mark a method of its block.
+    pub(super) fn marks(self) -> &'static [&'static str] {
+        match self {
+            Self::Projection | Self::Reactor => &[ON, INDEX],
+            Self::Saga => &[START, ON, REJECTED, TIMEOUT, INDEX],
         }
     }
 }
-
-/// The words that mark a method of a block.
-pub(super) const MARKS: &[&str] = &[ON, INDEX];
 
 /// ```text
 /// #[ego::projection(name = name, version = version, mode = mode, crate = krate)]
@@ -48,12 +57,15 @@ pub(super) struct Reader<'i> {
     pub(super) version: Option<(u32, Span)>,
     pub(super) mode: Option<(Mode, Span)>,
     pub(super) audience: Option<Audience>,
+    pub(super) upcasters: Vec<Upcaster>,
     pub(super) readable: bool,
     pub(super) item: &'i ItemImpl,
     pub(super) this: &'i Type,
     pub(super) methods: Vec<OnMethod<'i>>,
     pub(super) indexes: Vec<Index<'i>>,
-    /// Every `on` and `index` in an attribute, as it is written.
+    /// The methods of a saga that are given no events.
+    pub(super) hears: Vec<Hears<'i>>,
+    /// Every mark in an attribute, as it is written.
     pub(super) marks: Vec<&'i Ident>,
 }
 
@@ -62,6 +74,8 @@ pub(super) struct Reader<'i> {
 ///      ^kind ^key                                      ^event             ^extras
 /// ```
 pub(super) struct OnMethod<'i> {
+    /// `on`, or `start` in a saga.
+    pub(super) mark: &'static str,
     pub(super) method: Method<'i>,
     pub(super) kind: Option<Type>,
     pub(super) key: Option<Key>,
@@ -80,6 +94,8 @@ pub(super) enum Extra<'i> {
     Metadata,
     Delivery,
     Service(&'i Type),
+    /// `&mut SagaContext<Self>`.
+    Effects,
     /// Refused.
     Other,
 }
@@ -90,18 +106,36 @@ pub(super) struct Index<'i> {
     pub(super) method: Method<'i>,
 }
 
+/// `#[rejected] fn refused(&mut self, rejection: &Rejected, cx: &mut SagaContext<Self>)`, and likewise `#[timeout]` with a `&str`.
+pub(super) struct Hears<'i> {
+    pub(super) mark: &'static str,
+    pub(super) word: &'i Ident,
+    pub(super) method: Method<'i>,
+    pub(super) what: Option<&'i PatType>,
+    pub(super) extras: Vec<(&'i PatType, Extra<'i>)>,
+}
+
 impl<'i> Reader<'i> {
     pub(super) fn read(cx: &Ctxt, what: What, attrs: ReaderAttrs, item: &'i ItemImpl) -> Self {
-        let ReaderAttrs { krate, name, version, mode, audience, readable } = attrs;
-        let (mut methods, mut indexes, mut marks) = (Vec::new(), Vec::new(), Vec::new());
-        let both = "a method is either given events or gives the values of an index, not both";
+        let ReaderAttrs { krate, name, version, mode, audience, upcasters, readable } = attrs;
+        let (mut methods, mut indexes, mut hears, mut marks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (words, both) = (what.marks(), both(what));
         for item in &item.items {
             let attrs = attributes(item);
-            let Some((mark, attr)) = mark::one(cx, &krate, attrs, MARKS, both) else { continue };
-            marks.extend(mark::written(&krate, attrs, MARKS));
-            let written = mark::word(&krate, attr, MARKS).map(|(_, written)| written);
+            let Some((mark, attr)) = mark::one(cx, &krate, attrs, words, both) else { continue };
+            marks.extend(mark::written(&krate, attrs, words));
+            let written = mark::word(&krate, attr, words).map(|(_, written)| written);
             match (item, written) {
-                (ImplItem::Fn(item), Some(_)) if mark == ON => methods.push(OnMethod::read(item, On::read(cx, attr))),
+                (ImplItem::Fn(item), Some(_)) if mark == ON || mark == START => {
+                    methods.push(OnMethod::read(what, mark, item, On::read(cx, mark, attr)));
+                }
+                (ImplItem::Fn(_), Some(word)) if what == What::Saga && mark == INDEX => {
+                    cx.error(word, "a saga has no index of its own: its instances are found by their ids and by how they stand");
+                }
+                (ImplItem::Fn(item), Some(word)) if what == What::Saga => {
+                    mark::takes_no_options(cx, mark, attr);
+                    hears.push(Hears::read(mark, word, item));
+                }
                 (ImplItem::Fn(item), Some(word)) => {
                     mark::takes_no_options(cx, mark, attr);
                     indexes.push(Index { mark: word, method: Method::new(item) });
@@ -110,7 +144,7 @@ impl<'i> Reader<'i> {
             }
         }
         let this = ungroup(&item.self_ty);
-        Self { what, krate, name, version, mode, audience, readable, item, this, methods, indexes, marks }
+        Self { what, krate, name, version, mode, audience, upcasters, readable, item, this, methods, indexes, hears, marks }
     }
 
     pub(super) fn mode(&self) -> Mode {
@@ -119,12 +153,22 @@ impl<'i> Reader<'i> {
 }
 
 impl<'i> OnMethod<'i> {
-    fn read(item: &'i ImplItemFn, on: On) -> Self {
+    fn read(what: What, mark: &'static str, item: &'i ImplItemFn, on: On) -> Self {
         let method = Method::new(item);
         let mut params = method.params();
         let event = params.next().map(|param| Event::read(&param.ty));
-        let extras = params.map(|param| (param, Extra::read(&param.ty))).collect();
-        Self { method, kind: on.kind, key: on.key, event, extras }
+        let extras = params.map(|param| (param, Extra::read(what, &param.ty))).collect();
+        Self { mark, method, kind: on.kind, key: on.key, event, extras }
+    }
+}
+
+impl<'i> Hears<'i> {
+    fn read(mark: &'static str, word: &'i Ident, item: &'i ImplItemFn) -> Self {
+        let method = Method::new(item);
+        let mut params = method.params();
+        let what = params.next();
+        let extras = params.map(|param| (param, Extra::read(What::Saga, &param.ty))).collect();
+        Self { mark, word, method, what, extras }
     }
 }
 
@@ -140,8 +184,13 @@ impl<'i> Event<'i> {
 }
 
 impl<'i> Extra<'i> {
-    fn read(ty: &'i Type) -> Self {
+    fn read(what: What, ty: &'i Type) -> Self {
         match ungroup(ty) {
+            Type::Reference(TypeReference { mutability: Some(_), lifetime: None, elem, .. })
+                if what == What::Saga && is_effects(elem) =>
+            {
+                Self::Effects
+            }
             Type::Reference(TypeReference { mutability: None, lifetime: None, elem, .. }) => match bare(elem) {
                 ty if is_metadata(ty) => Self::Metadata,
                 ty if is_delivery(ty) => Self::Delivery,
@@ -154,6 +203,18 @@ impl<'i> Extra<'i> {
 
 pub(super) fn is_metadata(ty: &Type) -> bool {
     is_named(ty, "Metadata")
+}
+
+/// `SagaContext<Self>`, known by its name.
+pub(super) fn is_effects(ty: &Type) -> bool {
+    matches!(bare(ty), Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "SagaContext"))
+}
+
+fn both(what: What) -> &'static str {
+    match what {
+        What::Projection | What::Reactor => "a method is either given events or gives the values of an index, not both",
+        What::Saga => "a method is called for one thing: write a method for each",
+    }
 }
 
 pub(super) fn is_delivery(ty: &Type) -> bool {

@@ -1,8 +1,8 @@
-//! `#[on(Account)]`, `#[on(Card, key = owner_of)]`.
+//! `#[on(Account)]`, `#[on(Card, key = owner_of)]`, `#[start(Order)]`.
 
 use crate::ctxt::Ctxt;
 use crate::suggest::did_you_mean;
-use crate::symbol::{KEY, ON};
+use crate::symbol::KEY;
 use proc_macro2::Span;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Expr, ExprClosure, ExprPath, Ident, Lit, Meta, Token, Type};
@@ -27,28 +27,29 @@ pub(super) enum Function {
 }
 
 impl On {
-    pub(super) fn read(cx: &Ctxt, attr: &Attribute) -> Self {
+    pub(super) fn read(cx: &Ctxt, mark: &str, attr: &Attribute) -> Self {
         let mut on = Self::default();
         let before = cx.count();
         if let Meta::List(list) = &attr.meta {
-            let parsed = (|input: ParseStream<'_>| on.read_list(cx, input)).parse2(list.tokens.clone());
+            let parsed = (|input: ParseStream<'_>| on.read_list(cx, mark, input)).parse2(list.tokens.clone());
             if let Err(error) = parsed {
                 cx.push(error);
             }
         }
         if on.kind.is_none() && cx.count() == before {
-            cx.error(attr.path(), "name the aggregate whose events the method is given: `#[on(Account)]`");
+            let message = format_args!("name the aggregate whose events the method is given: `#[{mark}(Account)]`");
+            cx.error(attr.path(), message);
         }
         on
     }
 
-    fn read_list(&mut self, cx: &Ctxt, input: ParseStream<'_>) -> syn::Result<()> {
+    fn read_list(&mut self, cx: &Ctxt, mark: &str, input: ParseStream<'_>) -> syn::Result<()> {
         while !input.is_empty() {
             let word = input.fork().parse::<Ident>().ok();
             if word.is_some_and(|word| word == KEY) || (input.peek(Ident) && input.peek2(Token![=])) {
-                self.read_option(cx, input)?;
+                self.read_option(cx, mark, input)?;
             } else {
-                self.read_kind(cx, input)?;
+                self.read_kind(cx, mark, input)?;
             }
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;
@@ -57,10 +58,10 @@ impl On {
         Ok(())
     }
 
-    fn read_kind(&mut self, cx: &Ctxt, input: ParseStream<'_>) -> syn::Result<()> {
+    fn read_kind(&mut self, cx: &Ctxt, mark: &str, input: ParseStream<'_>) -> syn::Result<()> {
         if input.peek(Lit) {
             let literal: Lit = input.parse()?;
-            cx.error(literal, "the aggregate's type belongs here: `#[on(Account)]`");
+            cx.error(literal, format_args!("the aggregate's type belongs here: `#[{mark}(Account)]`"));
             return Ok(());
         }
         let kind: Type = input.parse()?;
@@ -71,7 +72,7 @@ impl On {
         Ok(())
     }
 
-    fn read_option(&mut self, cx: &Ctxt, input: ParseStream<'_>) -> syn::Result<()> {
+    fn read_option(&mut self, cx: &Ctxt, mark: &str, input: ParseStream<'_>) -> syn::Result<()> {
         let word: Ident = input.parse()?;
         let sign: Option<Token![=]> = input.parse()?;
         if sign.is_none() || input.is_empty() || input.peek(Token![,]) {
@@ -81,7 +82,7 @@ impl On {
         let value: Expr = input.parse()?;
         if word != KEY {
             let hint = did_you_mean(&word.to_string(), &[KEY]);
-            cx.error(&word, format_args!("unknown `{ON}` option `{word}`{hint} (options: `{KEY}`)"));
+            cx.error(&word, format_args!("unknown `{mark}` option `{word}`{hint} (options: `{KEY}`)"));
             return Ok(());
         }
         if self.key.is_some() {

@@ -14,7 +14,8 @@ use std::sync::Arc;
 /// [`to_line`]. Cloning shares it.
 ///
 /// A file is written by one engine at a time. What a process that was killed left of a line is cut off before the next is written.
-/// The lines are as the store gives the events: a store that encrypts its files does not encrypt these.
+/// The lines are as the store gives the events: a store that encrypts its files does not encrypt these. What is personal in them stays
+/// sealed under the keys of its subjects, see [`privacy`](crate::privacy).
 #[derive(Clone, Debug)]
 pub struct Archive {
     folder: Arc<Path>,

@@ -3,9 +3,11 @@
 //! The stored name of the codec stands with every commit, so that a store may hold events of several codecs.
 
 mod json;
+mod value;
 mod variant;
 
 pub use json::Json;
+pub use value::JsonValue;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

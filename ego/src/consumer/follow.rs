@@ -7,7 +7,7 @@ use super::control::{Control, Wanted};
 use super::ground::{Consumer, StoppedBy};
 use super::policy::{Policy, Then};
 use super::progress::{Begin, Progress};
-use super::status::State;
+use super::status::{Parked, State};
 use crate::engine::{Shared, panic_message};
 use crate::model::{DecodeError, Failure};
 use crate::store::{RecordedEvent, StoreError};
@@ -47,14 +47,19 @@ pub(crate) struct Course {
 
 /// Gives the events of the log to a handler.
 pub(crate) struct Follower<H> {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) control: Arc<Control>,
-    pub(crate) course: Course,
+    pub(crate) way: Way,
     pub(crate) handler: H,
 }
 
+/// Whoever follows, and what.
+pub(crate) struct Way {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) control: Arc<Control>,
+    pub(crate) course: Course,
+}
+
 /// Why it does not go on.
-enum Halt {
+pub(super) enum Halt {
     /// It was told not to run.
     Told,
     /// It cannot, and has said so.
@@ -63,22 +68,40 @@ enum Halt {
     Moved,
 }
 
-impl<H: Handler> Consumer for Follower<H> {
+/// What goes on along its way, until something keeps it from that.
+pub(super) trait Travels: Send + Sync + 'static {
+    fn way(&self) -> &Way;
+
+    /// Follows from where it stands.
+    fn go_on<'f>(&'f self, progress: &'f mut Progress) -> BoxFuture<'f, Result<Infallible, Halt>>;
+
+    /// What cannot go on, although this does.
+    fn parked(&self) -> Vec<Parked> {
+        Vec::new()
+    }
+}
+
+impl<F: Travels> Consumer for F {
     fn control(&self) -> &Arc<Control> {
-        &self.control
+        &self.way().control
     }
 
     fn follows(&self) -> Follows {
-        self.course.follows.clone()
+        self.way().course.follows.clone()
     }
 
     fn entry(&self) -> Option<(&str, Begin)> {
-        self.course.checkpoint.as_deref().map(|name| (name, self.course.begin))
+        let course = &self.way().course;
+        course.checkpoint.as_deref().map(|name| (name, course.begin))
+    }
+
+    fn parked(&self) -> Vec<Parked> {
+        Travels::parked(self)
     }
 
     fn follow(&self) -> BoxFuture<'_, Result<(), StoppedBy>> {
         Box::pin(async {
-            match self.run().await {
+            match run(self).await {
                 Halt::Failed => Err(StoppedBy),
                 Halt::Told | Halt::Moved => Ok(()),
             }
@@ -86,26 +109,37 @@ impl<H: Handler> Consumer for Follower<H> {
     }
 }
 
-impl<H: Handler> Follower<H> {
-    async fn run(&self) -> Halt {
-        let mut progress = match self.progress().await {
-            Ok(progress) => progress,
-            Err(halt) => return halt,
-        };
-        let halt = loop {
-            match self.go_on(&mut progress).await {
-                Ok(never) => match never {},
-                Err(Halt::Moved) => {}
-                Err(halt) => break halt,
-            }
-        };
-        if let Err(error) = progress.keep(&self.shared).await {
-            let name = &self.control.name;
-            tracing::warn!(name, %error, "a checkpoint was not kept at the end: some events will be handled once more");
+async fn run(who: &impl Travels) -> Halt {
+    let way = who.way();
+    let mut progress = match way.progress().await {
+        Ok(progress) => progress,
+        Err(halt) => return halt,
+    };
+    let halt = loop {
+        match who.go_on(&mut progress).await {
+            Ok(never) => match never {},
+            Err(Halt::Moved) => {}
+            Err(halt) => break halt,
         }
-        halt
+    };
+    if let Err(error) = progress.keep(&way.shared).await {
+        let name = &way.control.name;
+        tracing::warn!(name, %error, "a checkpoint was not kept at the end: some events will be handled once more");
+    }
+    halt
+}
+
+impl<H: Handler> Travels for Follower<H> {
+    fn way(&self) -> &Way {
+        &self.way
     }
 
+    fn go_on<'f>(&'f self, progress: &'f mut Progress) -> BoxFuture<'f, Result<Infallible, Halt>> {
+        Box::pin(self.follow_on(progress))
+    }
+}
+
+impl Way {
     async fn progress(&self) -> Result<Progress, Halt> {
         let Some(consumer) = &self.course.checkpoint else {
             return Ok(Progress::unkept(self.control.said().position.max(self.shared.head_at_start)));
@@ -119,18 +153,58 @@ impl<H: Handler> Follower<H> {
         }
     }
 
-    /// Follows from where it stands.
-    async fn go_on(&self, progress: &mut Progress) -> Result<Infallible, Halt> {
-        let mut tail = Tail::new(Arc::clone(&self.shared), self.course.follows.clone(), progress.reached());
-        self.control.reached(progress.reached(), 0);
+    pub(super) async fn keep(&self, progress: &mut Progress) -> Result<(), Halt> {
         let mut attempts = 0;
         loop {
-            self.control.say(State::Running);
+            match progress.keep(&self.shared).await {
+                Ok(ours) => return if ours { Ok(()) } else { Err(Halt::Moved) },
+                Err(error) => self.store_failed(error, &mut attempts).await?,
+            }
+        }
+    }
+
+    /// The last attempt failed.
+    pub(super) fn give_up(&self, event: &RecordedEvent) -> Result<(), Halt> {
+        match self.course.policy.then {
+            Then::Skip => {
+                let (kind, name) = (self.control.kind, &*self.control.name);
+                let error = self.control.ailment().error.map(|error| error.message).unwrap_or_default();
+                tracing::error!(%kind, name, stream = %event.stream, position = %event.position, error, "an event was left out");
+                self.control.skipped();
+                self.control.say(State::Running);
+                Ok(())
+            }
+            // No engine starts with a follower that has dead letters.
+            Then::Fail | Then::DeadLetter => Err(Halt::Failed),
+        }
+    }
+
+    /// Waits before the store is asked again.
+    pub(super) async fn store_failed(&self, error: StoreError, attempts: &mut u32) -> Result<(), Halt> {
+        if self.control.wanted() != Wanted::Run {
+            return Err(Halt::Told);
+        }
+        *attempts += 1;
+        self.control.failed(&with_causes(&error), self.control.said().position, *attempts);
+        // A store that is closed stays so.
+        let again = if matches!(error, StoreError::Closed) { None } else { self.course.policy.wait_after(*attempts) };
+        let wait = again.ok_or(Halt::Failed)?;
+        if self.control.wait_to_retry(wait).await { Ok(()) } else { Err(Halt::Told) }
+    }
+}
+
+impl<H: Handler> Follower<H> {
+    async fn follow_on(&self, progress: &mut Progress) -> Result<Infallible, Halt> {
+        let mut tail = Tail::new(Arc::clone(&self.way.shared), self.way.course.follows.clone(), progress.reached());
+        self.way.control.reached(progress.reached(), 0);
+        let mut attempts = 0;
+        loop {
+            self.way.control.say(State::Running);
             let due = progress.due();
             let next = tokio::select! {
                 biased;
-                () = self.control.interrupted() => return Err(Halt::Told),
-                next = tail.next(self.course.batch) => Some(next),
+                () = self.way.control.interrupted() => return Err(Halt::Told),
+                next = tail.next(self.way.course.batch) => Some(next),
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => None,
             };
             match next {
@@ -138,23 +212,13 @@ impl<H: Handler> Follower<H> {
                     attempts = 0;
                     self.handle_all(&events, progress).await?;
                     progress.passed(upto);
-                    self.control.reached(progress.reached(), 0);
+                    self.way.control.reached(progress.reached(), 0);
                 }
-                Some(Err(error)) => self.store_failed(error, &mut attempts).await?,
+                Some(Err(error)) => self.way.store_failed(error, &mut attempts).await?,
                 None => {}
             }
             if progress.due().is_some_and(|due| due <= Instant::now()) {
-                self.keep(progress).await?;
-            }
-        }
-    }
-
-    async fn keep(&self, progress: &mut Progress) -> Result<(), Halt> {
-        let mut attempts = 0;
-        loop {
-            match progress.keep(&self.shared).await {
-                Ok(ours) => return if ours { Ok(()) } else { Err(Halt::Moved) },
-                Err(error) => self.store_failed(error, &mut attempts).await?,
+                self.way.keep(progress).await?;
             }
         }
     }
@@ -176,21 +240,21 @@ impl<H: Handler> Follower<H> {
     /// Handles as many as can be read, at once. If that fails, one by one: so it is found out which one it is.
     async fn handle_together(&self, events: &[RecordedEvent], progress: &mut Progress) -> Result<usize, Halt> {
         let mut items = Vec::with_capacity(events.len());
-        let count = events.iter().take_while(|event| self.handler.read(&self.shared, event, &mut items).is_ok()).count();
+        let count = events.iter().take_while(|event| self.handler.read(&self.way.shared, event, &mut items).is_ok()).count();
         let [first, .., last] = &events[..count] else { return Ok(0) };
-        if self.control.wanted() != Wanted::Run {
+        if self.way.control.wanted() != Wanted::Run {
             return Err(Halt::Told);
         }
         let handled = if items.is_empty() { Ok(()) } else { self.attempt(&items, 1).await };
         let Err(failure) = handled else {
             progress.finished(last.position);
-            self.control.reached(Some(last.position), count as u64);
+            self.way.control.reached(Some(last.position), count as u64);
             return Ok(count);
         };
         drop(items);
-        self.control.failed(&failure, Some(first.position), 1);
-        if let Some(wait) = self.course.policy.wait_after(1)
-            && !self.control.wait_to_retry(wait).await
+        self.way.control.failed(&failure, Some(first.position), 1);
+        if let Some(wait) = self.way.course.policy.wait_after(1)
+            && !self.way.control.wait_to_retry(wait).await
         {
             return Err(Halt::Told);
         }
@@ -202,35 +266,35 @@ impl<H: Handler> Follower<H> {
 
     async fn handle_alone(&self, event: &RecordedEvent, progress: &mut Progress) -> Result<(), Halt> {
         let mut items = Vec::with_capacity(1);
-        if let Err(error) = self.handler.read(&self.shared, event, &mut items) {
+        if let Err(error) = self.handler.read(&self.way.shared, event, &mut items) {
             // It would not be read any better the next time.
             items.clear();
-            self.control.failed(&with_causes(&error), Some(event.position), 1);
-            self.give_up(event)?;
+            self.way.control.failed(&with_causes(&error), Some(event.position), 1);
+            self.way.give_up(event)?;
         }
         for item in &items {
             self.try_one(event, item, progress).await?;
         }
         progress.finished(event.position);
-        self.control.reached(Some(event.position), 1);
+        self.way.control.reached(Some(event.position), 1);
         Ok(())
     }
 
     async fn try_one(&self, event: &RecordedEvent, item: &H::Item, progress: &mut Progress) -> Result<(), Halt> {
         for attempt in 1.. {
-            if self.control.wanted() != Wanted::Run {
+            if self.way.control.wanted() != Wanted::Run {
                 return Err(Halt::Told);
             }
             let Err(failure) = self.attempt(std::slice::from_ref(item), attempt).await else { break };
-            self.control.failed(&failure, Some(event.position), attempt);
-            let Some(wait) = self.course.policy.wait_after(attempt) else { return self.give_up(event) };
+            self.way.control.failed(&failure, Some(event.position), attempt);
+            let Some(wait) = self.way.course.policy.wait_after(attempt) else { return self.way.give_up(event) };
             // It may take long: what was done before is not done again if the process ends meanwhile.
-            self.keep(progress).await?;
-            if !self.control.wait_to_retry(wait).await {
+            self.way.keep(progress).await?;
+            if !self.way.control.wait_to_retry(wait).await {
                 return Err(Halt::Told);
             }
         }
-        self.control.say(State::Running);
+        self.way.control.say(State::Running);
         Ok(())
     }
 
@@ -240,35 +304,6 @@ impl<H: Handler> Follower<H> {
             .catch_unwind()
             .await
             .unwrap_or_else(|panic| Err(Failure::new(format!("it panicked: {}", panic_message(&*panic)))))
-    }
-
-    /// The last attempt failed.
-    fn give_up(&self, event: &RecordedEvent) -> Result<(), Halt> {
-        match self.course.policy.then {
-            Then::Skip => {
-                let (kind, name) = (self.control.kind, &*self.control.name);
-                let error = self.control.ailment().error.map(|error| error.message).unwrap_or_default();
-                tracing::error!(%kind, name, stream = %event.stream, position = %event.position, error, "an event was left out");
-                self.control.skipped();
-                self.control.say(State::Running);
-                Ok(())
-            }
-            // No engine starts with a follower that has dead letters.
-            Then::Fail | Then::DeadLetter => Err(Halt::Failed),
-        }
-    }
-
-    /// Waits before the store is asked again.
-    async fn store_failed(&self, error: StoreError, attempts: &mut u32) -> Result<(), Halt> {
-        if self.control.wanted() != Wanted::Run {
-            return Err(Halt::Told);
-        }
-        *attempts += 1;
-        self.control.failed(&with_causes(&error), self.control.said().position, *attempts);
-        // A store that is closed stays so.
-        let again = if matches!(error, StoreError::Closed) { None } else { self.course.policy.wait_after(*attempts) };
-        let wait = again.ok_or(Halt::Failed)?;
-        if self.control.wait_to_retry(wait).await { Ok(()) } else { Err(Halt::Told) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::control::{Control, Wanted};
 use super::progress::Begin;
-use super::status::{Health, State, Status};
+use super::status::{Health, Parked, State, Status};
 use crate::engine::Shared;
 use crate::message::Position;
 use crate::store::{Store, StoreError};
@@ -29,6 +29,11 @@ pub(crate) trait Consumer: Any + Send + Sync {
         None
     }
 
+    /// What it works on and cannot go on with, although it goes on itself.
+    fn parked(&self) -> Vec<Parked> {
+        Vec::new()
+    }
+
     /// Follows the log until it is told not to run, which is no error.
     fn follow(&self) -> BoxFuture<'_, Result<(), StoppedBy>>;
 }
@@ -45,9 +50,14 @@ pub(crate) struct Consumers {
 }
 
 impl Consumers {
-    pub(crate) fn begin(shared: &Shared, all: Vec<Arc<dyn Consumer>>) -> Self {
+    pub(crate) fn of(all: Vec<Arc<dyn Consumer>>) -> Self {
+        Self { all, tasks: Mutex::default() }
+    }
+
+    /// Lets each follow the log.
+    pub(crate) fn begin(&self, shared: &Shared) {
         let begin = |consumer: &Arc<dyn Consumer>| shared.runtime.spawn(run(Arc::clone(consumer)));
-        Self { tasks: Mutex::new(all.iter().map(begin).collect()), all }
+        *self.tasks.lock() = self.all.iter().map(begin).collect();
     }
 
     pub(crate) fn all(&self) -> &[Arc<dyn Consumer>] {
@@ -73,7 +83,8 @@ impl Consumers {
             let found = self.all.iter().filter(|consumer| consumer.control().said().state == state);
             found.map(|consumer| consumer.control().ailment()).collect()
         };
-        Health { failed: of(State::Failed), retrying: of(State::Retrying) }
+        let parked = self.all.iter().flat_map(|consumer| consumer.parked()).collect();
+        Health { failed: of(State::Failed), retrying: of(State::Retrying), parked }
     }
 }
 

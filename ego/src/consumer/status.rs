@@ -15,6 +15,8 @@ pub enum ConsumerKind {
     Publisher,
     /// A reactor.
     Reactor,
+    /// A saga: what gives events to its instances. What sends their commands is another of this kind, named with `/commands` behind.
+    Saga,
     /// Whatever fires [timers](crate::timer): seen in an [`Ailment`] only.
     Timers,
 }
@@ -25,6 +27,7 @@ impl fmt::Display for ConsumerKind {
             Self::Projection => "projection",
             Self::Publisher => "publisher",
             Self::Reactor => "reactor",
+            Self::Saga => "saga",
             Self::Timers => "timers",
         })
     }
@@ -113,6 +116,20 @@ pub struct Health {
     pub failed: Vec<Ailment>,
     /// Those that are trying again.
     pub retrying: Vec<Ailment>,
+    /// Instances of sagas that wait for somebody to look at them; of each saga 100 at most.
+    pub parked: Vec<Parked>,
+}
+
+/// An instance of a saga that is not going on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Parked {
+    /// The saga's name.
+    pub saga: &'static str,
+    /// The instance's id.
+    pub id: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// A consumer that does not go on.
@@ -131,6 +148,6 @@ impl Health {
     /// Whether nothing has stopped because of an error.
     #[must_use]
     pub fn is_ok(&self) -> bool {
-        self.failed.is_empty()
+        self.failed.is_empty() && self.parked.is_empty()
     }
 }

@@ -17,7 +17,7 @@ use futures_util::future::BoxFuture;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 /// A command on its way through an aggregate.
 pub(super) trait Job<A: Aggregate>: Send {
@@ -123,6 +123,18 @@ impl<A: Aggregate> Cell<A> {
         Ok(())
     }
 
+    /// Makes the aggregate be loaded anew for what comes next, once everything before is answered.
+    pub(super) async fn reload(self: Arc<Self>) {
+        // None when it was sent away: then nothing is in memory.
+        let Ok(slot) = self.slots.acquire().await else { return };
+        slot.forget();
+        let (done, reloaded) = oneshot::channel();
+        if self.submit(Box::new(Reload(done))).is_ok() {
+            // An error is a runtime that ended, and the state with it.
+            let _ = reloaded.await;
+        }
+    }
+
     /// Puts a command that has to decide again before those that wait for their first turn.
     pub(super) fn resubmit(self: &Arc<Self>, turn: Turn, job: Box<dyn Job<A>>) {
         if let Some(seat) = self.turns.resubmit(turn, job) {
@@ -166,6 +178,20 @@ impl<A: Aggregate> Cell<A> {
             self.slots.close();
         }
         retired
+    }
+}
+
+/// Forgets what is in memory of an aggregate.
+struct Reload(oneshot::Sender<()>);
+
+impl<A: Aggregate> Job<A> for Reload {
+    fn run<'r>(self: Box<Self>, _: &'r Arc<Cell<A>>, seat: &'r mut Seat<A>) -> BoxFuture<'r, ()> {
+        Box::pin(async move {
+            seat.lineage.settle().await;
+            seat.reset();
+            // Nobody has to wait for it.
+            let _ = self.0.send(());
+        })
     }
 }
 

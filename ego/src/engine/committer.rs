@@ -10,12 +10,15 @@ use super::error::panic_message;
 use super::line::Line;
 use super::lineage::{Became, Lineage, Pending};
 use crate::store::{AnyStore, Commit, Refusal, Store, StoreError, Verdict};
+use crate::telemetry::{self, CommitMeters, Meters, Told};
 use futures_util::FutureExt;
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tracing::Instrument;
 
 /// Told what became of an entry, after everything pushed to its lane before it.
 pub(super) type Answer = Box<dyn FnOnce(Result<Verdict, StoreError>) + Send>;
@@ -48,6 +51,7 @@ pub(super) struct Committer {
     room: Semaphore,
     room_size: usize,
     batch: usize,
+    meters: Option<CommitMeters>,
 }
 
 /// Room that was reserved for one entry.
@@ -57,9 +61,10 @@ impl Committer {
     /// What an entry counts for besides its bytes.
     const OVERHEAD: usize = 256;
 
-    pub(super) fn new(store: AnyStore, runtime: Handle, room: usize, batch: usize) -> Arc<Self> {
+    pub(super) fn new(store: AnyStore, runtime: Handle, room: usize, batch: usize, meters: Option<&Meters>) -> Arc<Self> {
+        let meters = meters.map(|meters| meters.commits.clone());
         let lanes = (0..store.capabilities().together.max(1)).map(|_| Line::new()).collect();
-        Arc::new(Self { store, runtime, lanes, room: Semaphore::new(room), room_size: room, batch })
+        Arc::new(Self { store, runtime, lanes, room: Semaphore::new(room), room_size: room, batch, meters })
     }
 
     /// Waits until there is room for so many bytes (I12). A commit larger than all the room waits for all of it.
@@ -161,6 +166,23 @@ impl Committer {
     }
 
     async fn append(&self, commits: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
+        if self.meters.is_none() && !telemetry::is_watched() {
+            return self.append_unseen(commits).await;
+        }
+        let (size, began) = (commits.len(), Instant::now());
+        let span = telemetry::commit(None, size);
+        let told: Vec<Told> = if span.is_disabled() { Vec::new() } else { commits.iter().map(Told::from).collect() };
+        let appended = self.append_unseen(commits).instrument(span.clone()).await;
+        if let Ok(verdicts) = &appended {
+            span.in_scope(|| telemetry::recorded(&told, verdicts));
+        }
+        if let Some(meters) = &self.meters {
+            meters.batch(size, began.elapsed(), appended.is_err());
+        }
+        appended
+    }
+
+    async fn append_unseen(&self, commits: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
         match AssertUnwindSafe(self.store.append(commits)).catch_unwind().await {
             Ok(verdicts) => verdicts,
             Err(panic) => Err(store_panicked(&*panic)),

@@ -1,5 +1,6 @@
 //! Why a command had no effect, or why that is not known.
 
+use super::order::RECORDED_REPLY;
 use crate::codec::CodecError;
 use crate::layer::Denied;
 use crate::message::{CommandId, Expected, InvalidText, Name, Revision, StreamId};
@@ -235,6 +236,11 @@ impl<E> CommandError<E> {
             Self::Store(error) => CommandError::Store(error),
             Self::Stopped => CommandError::Stopped,
         }
+    }
+
+    /// Whether it is only the reply that is not known.
+    pub(crate) fn took_effect(&self) -> bool {
+        matches!(self, Self::Codec { what, encoding, .. } if **what == *RECORDED_REPLY && !encoding)
     }
 
     /// The handler's own error, if that is what it was.

@@ -48,15 +48,15 @@ impl Order {
         }
     }
 
-    /// Whether the timer, if it is one's command, is still there when its turn comes. Everything that was decided before is recorded then:
-    /// a command that cancels it does so by a row.
-    pub(super) async fn is_due<A: Aggregate, E>(&self, cell: &Cell<A>, seat: &Seat<A>) -> Result<(), CommandError<E>> {
+    /// Whether the timer, if it is one's command, is still there when its turn comes. Asked once the aggregate is loaded and everything that
+    /// was decided before is recorded: what this engine changed before is seen here, and what another one changes from here on with an
+    /// event is a conflict (I5).
+    pub(super) async fn is_due<A: Aggregate, E>(&self, cell: &Cell<A>) -> Result<(), CommandError<E>> {
         let Some(firing) = &self.firing else { return Ok(()) };
-        seat.lineage.settle().await;
         if firing.stands(&cell.shared.store).await? { Ok(()) } else { Err(self.unscheduled()) }
     }
 
-    fn unscheduled<E>(&self) -> CommandError<E> {
+    pub(super) fn unscheduled<E>(&self) -> CommandError<E> {
         let key = self.firing.as_ref().map_or_else(String::new, |firing| firing.timer().key.to_string());
         CommandError::Unscheduled { key }
     }

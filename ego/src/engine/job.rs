@@ -24,6 +24,7 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
 
 /// A command, and everything that is needed to answer it.
 pub(super) struct CommandJob<A: Aggregate, C: HandledBy<A>> {
@@ -136,6 +137,9 @@ impl<A: Aggregate, C: HandledBy<A>> Rest<A, C> {
 
     /// Decides again on the recorded state, unless that was tried often enough: `error` is the answer then.
     fn again(mut self, cell: &Arc<Cell<A>>, copy: Copy, error: CommandError<C::Error>) {
+        if let Some(meters) = cell.shared.kind_meters::<A>() {
+            meters.conflicts.increment(1);
+        }
         match (copy.command(cell), self.turn) {
             (Some(command), Some(turn)) if self.attempts < cell.shared.limits.conflict_retries => {
                 self.attempts += 1;
@@ -165,11 +169,8 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
             return self.rest.answer(Err(error));
         }
         let turn = *self.rest.turn.get_or_insert_with(|| seat.next_turn());
-        if let Err(error) = self.rest.order.is_due(cell, seat).await {
-            return self.rest.answer(Err(error));
-        }
         if self.rest.order.own_id {
-            if seat.lineage.awaits(self.rest.order.id()) {
+            if self.rest.order.firing.is_some() || seat.lineage.awaits(self.rest.order.id()) {
                 seat.lineage.settle().await;
             }
             match self.find_before(cell).await {
@@ -194,7 +195,10 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
         match Self::load(cell, seat).await {
             // Who gave up while all that was asked has not decided anything.
             Ok(()) if self.rest.answerer.is_closed() => {}
-            Ok(()) => self.decide(cell, seat).await,
+            Ok(()) => match self.rest.order.is_due(cell).await {
+                Ok(()) => self.decide(cell, seat).await,
+                Err(error) => self.rest.answer(Err(error)),
+            },
             Err(error) => self.rest.answer(Err(error)),
         }
     }
@@ -229,11 +233,16 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
     /// Brings the aggregate into memory if it is not there.
     async fn load(cell: &Arc<Cell<A>>, seat: &mut Seat<A>) -> Result<(), CommandError<C::Error>> {
         if seat.core.is_none() {
+            let began = Instant::now();
             let recovered = recover::<A>(&cell.shared, &cell.stream, true)
                 .await
                 .map_err(|source| CommandError::Unloadable { stream: cell.stream.clone(), source })?;
             seat.lineage = Lineage::at(recovered.position);
             seat.core = Some(Box::new(recovered.core));
+            if let Some(meters) = cell.shared.kind_meters::<A>() {
+                meters.activations.increment(1);
+                meters.recovery.record(began.elapsed());
+            }
             snapshot::after_load(cell, seat, &recovered.replay);
         }
         Ok(())
@@ -251,7 +260,8 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
         } else {
             let services = Arc::clone(&cell.shared.services);
             let context = Context::new(cell.stream.clone(), core.revision, Arc::clone(&rest.order.metadata), services);
-            match rest.run_handler(command, &core.state, &context).await {
+            let deciding = rest.order.deciding(cell, core.revision);
+            match rest.run_handler(command, &core.state, &context).instrument(deciding).await {
                 Ok(output) => rest.order.judge::<A, C>(cell, core, output, context.into_effects(), events),
                 Err(error) => {
                     if matches!(error, CommandError::Panicked { .. }) {

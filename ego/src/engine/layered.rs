@@ -30,7 +30,7 @@ pub(super) fn layered<A: Aggregate, C: HandledBy<A>>(
     let id = id.clone();
     Box::pin(async move {
         let inner = Arc::clone(&door.inner);
-        let Options { command_id, new_id, pass, expected, metadata, timeout, firing } = options;
+        let Options { command_id, new_id, past_layers: _, pass, expected, metadata, timeout, firing } = options;
         // What no layer could set right.
         let expected = expected.transpose().map_err(|RevisionZero| CommandError::RevisionZero)?;
         let own_id = command_id.is_some() && !new_id;
@@ -101,6 +101,7 @@ impl<A: Aggregate, C: HandledBy<A>> ToAggregate<'_, A, C> {
         let options = Options {
             command_id: Some(Ok(call.command_id.clone())),
             new_id: !self.own_id,
+            past_layers: true,
             pass: self.pass.lock().take(),
             expected: call.expected.map(Ok),
             metadata: Some(Box::new(call.metadata.clone())),

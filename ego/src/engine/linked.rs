@@ -5,6 +5,7 @@ use crate::consumer::ConsumerKind;
 use crate::message::{InvalidText, StreamId};
 use crate::model::Services;
 use crate::store::EventType;
+use crate::telemetry::Meters;
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -31,7 +32,7 @@ impl Linked {
         Self { aggregates, blocks }
     }
 
-    fn commands(&self, aggregate: &AggregateDescriptor) -> impl Iterator<Item = &'static CommandDescriptor> {
+    pub(super) fn commands(&self, aggregate: &AggregateDescriptor) -> impl Iterator<Item = &'static CommandDescriptor> {
         let id = aggregate.aggregate.id();
         self.blocks.iter().filter(move |block| block.aggregate.id() == id).flat_map(|block| block.commands)
     }
@@ -49,6 +50,16 @@ impl Linked {
             Some(found) if found.durable => Some(StartProblem::DurableSource { reader, aggregate }),
             Some(_) => None,
         }
+    }
+
+    /// What is counted, when somebody listens.
+    pub(super) fn meters(&self) -> Option<Box<Meters>> {
+        let kinds = self.aggregates.iter().map(|aggregate| (aggregate.aggregate.id(), aggregate.kind));
+        let commands = self
+            .aggregates
+            .iter()
+            .flat_map(|aggregate| self.commands(aggregate).map(|command| (command.types.id(), aggregate.kind, command.name)));
+        Meters::of(kinds, commands)
     }
 
     pub(super) fn kinds(&self) -> BTreeMap<&'static str, Kind> {
@@ -263,6 +274,32 @@ pub enum StartProblem {
         /// The other.
         second: Party,
     },
+    /// Two sagas have one name.
+    #[error("two sagas are named {name:?}: {first} and {second}")]
+    DuplicateSaga {
+        /// The name.
+        name: &'static str,
+        /// One of them.
+        first: Party,
+        /// The other.
+        second: Party,
+    },
+    /// A saga that cannot be run.
+    #[error("the saga {saga}: {reason}")]
+    InvalidSaga {
+        /// The saga.
+        saga: Party,
+        /// Why not.
+        reason: String,
+    },
+    /// Options were given for a saga that is not linked in.
+    #[error(
+        "options were given for `{saga}`, which is no saga of this program: add `#[ego::saga(name = \"…\")]`, or link its crate"
+    )]
+    UnknownSaga {
+        /// The type's path.
+        saga: &'static str,
+    },
     /// Two projections have one name.
     #[error("two projections are named {name:?}: {first} and {second}")]
     DuplicateProjection {
@@ -281,7 +318,7 @@ pub enum StartProblem {
         /// Why not.
         reason: String,
     },
-    /// A projection or a reactor follows an aggregate that is not registered.
+    /// A projection, a reactor or a saga follows an aggregate that is not registered.
     #[error(
         "{reader} follows `{aggregate}`, which is not registered: link its crate (`use the_crate as _;`), or write `ego::register!(…)`"
     )]
@@ -365,6 +402,41 @@ pub enum StartProblem {
     InvalidSource {
         /// What was given.
         given: String,
+    },
+    /// Something is personal, and no keys of subjects were given.
+    #[error("the program has personal fields: give it the keys of their subjects with `.subject_keys(…)` on the engine builder")]
+    NoSubjectKeys,
+    /// Something is personal, and it is not written as JSON, in which alone it can be sealed.
+    #[error("the program has personal fields, which are sealed in JSON only, and writes with the codec {codec:?}")]
+    PersonalCodec {
+        /// The codec's name.
+        codec: String,
+    },
+    /// A personal field of an event, a state or a view has no subject.
+    #[error("{of} has a personal field, and whose it is, is not said: add `#[personal(subject = …)]` to the type that holds it")]
+    NoSubject {
+        /// The aggregate or the projection.
+        of: Party,
+    },
+    /// The views of a projection are folded from events with personal fields, and say nothing of what is personal in them.
+    #[error(
+        "the projection {projection} follows {kind:?}, whose events have personal fields: derive `ego::Personal` for it, and mark what is personal, or say `#[personal(none)]`"
+    )]
+    UndeclaredView {
+        /// The projection.
+        projection: Party,
+        /// The kind.
+        kind: &'static str,
+    },
+    /// The state of an aggregate is stored, its events have personal fields, and it says nothing of what is personal in it.
+    #[error(
+        "the state of {aggregate} is stored, and the events of {kind:?} have personal fields: derive `ego::Personal` for it, and mark what is personal, or say `#[personal(none)]`"
+    )]
+    UndeclaredState {
+        /// The aggregate.
+        aggregate: Party,
+        /// Its kind.
+        kind: &'static str,
     },
     /// The store is being filled by a copy or an import that was interrupted.
     #[error("the store is unfinished: begin its {operation} again, or take another store")]

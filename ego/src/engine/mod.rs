@@ -22,6 +22,7 @@ mod lineage;
 mod linked;
 mod order;
 mod passivate;
+mod personal;
 mod place;
 mod read;
 mod recover;
@@ -49,9 +50,11 @@ pub(crate) use read::keeps_events;
 pub use read::{History, Loaded, ReadError, Recorded, RecordedJson};
 pub(crate) use registry::ToJson;
 pub use registry::{AggregateDescriptor, CommandDescriptor, HandlersDescriptor, Location, TypeRef};
+pub(crate) use retention::remove_kept;
 pub use retention::{DeleteError, Deletion, HeldBack, Retention, SnapshotError};
 pub use send::{AnyRejection, Dispatch, IntoRevision, Receipt, Sending};
 pub(crate) use shared::{Codecs, Shared};
+pub(crate) use snapshot::{Inside as SnapshotInside, KEPT};
 pub use start::{EngineBuilder, StartError};
 pub use stop::StopError;
 
@@ -206,6 +209,16 @@ impl Engine {
         any.downcast().ok()
     }
 
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.inner.shared.gate.is_closed()
+    }
+
+    /// Makes those of the wanted streams that are in memory be loaded anew.
+    pub(crate) async fn reload(&self, wanted: impl Fn(&StreamId) -> bool) {
+        let reloads = self.inner.places.values().flat_map(|place| place.reload(&wanted));
+        futures_util::future::join_all(reloads).await;
+    }
+
     /// Whether the aggregate is registered.
     pub(crate) fn knows<A: Aggregate>(&self) -> Result<(), UnknownTarget> {
         let known = self.inner.places.contains_key(&TypeId::of::<A>());
@@ -217,7 +230,14 @@ impl Engine {
         self.inner.kinds.get(kind).filter(|found| found.aggregate.durable).map(|found| found.aggregate.kind)
     }
 
-    /// The store that the engine keeps everything in.
+    /// The store as it was given: what is personal is sealed there. For archives and copies, which must not hold more than the store does.
+    #[must_use]
+    pub fn store_at_rest(&self) -> &AnyStore {
+        self.inner.shared.store_at_rest()
+    }
+
+    /// The store that the engine keeps everything in. Personal fields are read opened, or redacted when their subject was forgotten, and
+    /// sealed when they are written.
     #[must_use]
     pub fn store(&self) -> &AnyStore {
         &self.inner.shared.store

@@ -11,6 +11,7 @@ use crate::codec::{AnyCodec, CodecError};
 use crate::message::{CommandId, Expected, Metadata, Name, Revision};
 use crate::model::{Aggregate, Effects, Event, HandledBy, HandlerResult, Reply};
 use crate::store::{Body, Commit, Committed, NewEvent, NewState, Refusal, StoreError, Verdict};
+use crate::telemetry;
 use crate::timer::Firing;
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -19,6 +20,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use tracing::Span;
 
 /// What came with a command.
 pub(super) struct Order {
@@ -31,6 +33,8 @@ pub(super) struct Order {
     pub(super) pass: Pass,
     /// The timer whose command it is.
     pub(super) firing: Option<Arc<Firing>>,
+    /// The span of its sending, if somebody watches.
+    pub(super) span: Option<Box<Span>>,
     /// When the first timer is due that is recorded with it.
     pub(super) alarm: Option<Timestamp>,
 }
@@ -50,6 +54,12 @@ pub(super) enum Decided<A: Aggregate, C: HandledBy<A>> {
 }
 
 impl Order {
+    /// Within this a command is decided.
+    pub(super) fn deciding<A: Aggregate>(&self, cell: &Cell<A>, revision: Option<Revision>) -> Span {
+        let span = self.span.as_ref();
+        span.map_or_else(Span::none, |span| telemetry::decide(span, &cell.stream, &self.metadata.command, revision))
+    }
+
     pub(super) fn id(&self) -> &CommandId {
         &self.metadata.command_id
     }
@@ -75,6 +85,10 @@ impl Order {
 
     /// I11: answers with what was recorded for the command the first time.
     pub(super) fn repeat<R: Reply, E>(&self, codecs: &Codecs, before: Committed) -> Answer<R, E> {
+        if self.firing.is_some() {
+            // Another engine was first. What it recorded may have been a refusal.
+            return Err(self.unscheduled());
+        }
         if before.command != self.metadata.command {
             return Err(CommandError::CommandIdReused { command_id: before.command_id, recorded: before.command });
         }

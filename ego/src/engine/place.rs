@@ -6,6 +6,7 @@ use super::fire::Alteration;
 use super::shared::Shared;
 use crate::message::{InvalidText, Name, StreamId};
 use crate::model::Aggregate;
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use hashbrown::DefaultHashBuilder;
 use lru::LruCache;
@@ -91,6 +92,9 @@ struct Leaving<A: Aggregate>(Vec<Arc<Cell<A>>>);
 
 impl<A: Aggregate> Drop for Leaving<A> {
     fn drop(&mut self) {
+        if let Some(meters) = self.0.first().and_then(|cell| cell.shared.kind_meters::<A>()) {
+            meters.passivations.increment(self.0.len() as u64);
+        }
         for cell in self.0.drain(..) {
             let stream = cell.stream.clone();
             let leave = AssertUnwindSafe(|| {
@@ -108,6 +112,12 @@ impl<A: Aggregate> Drop for Leaving<A> {
 pub(super) trait AnyPlace: Any + Send + Sync {
     /// Sends away what has had no command since `unused_since`.
     fn sweep(&self, unused_since: u64);
+
+    /// Says how many aggregates are active and how many commands wait, to whoever listens.
+    fn measure(&self);
+
+    /// Makes those of the wanted streams that are in memory be loaded anew; to be awaited.
+    fn reload(&self, wanted: &dyn Fn(&StreamId) -> bool) -> Vec<BoxFuture<'static, ()>>;
 
     /// Sends away the aggregate with this id, if nothing is under way. Whether it is gone.
     fn forget(&self, id: &str) -> bool;
@@ -144,6 +154,14 @@ impl<A: Aggregate> AnyPlace for Place<A> {
         }
     }
 
+    fn reload(&self, wanted: &dyn Fn(&StreamId) -> bool) -> Vec<BoxFuture<'static, ()>> {
+        let cells = self.shards.iter().flat_map(|shard| {
+            let shard = shard.lock();
+            shard.iter().filter(|(_, cell)| wanted(&cell.stream)).map(|(_, cell)| Arc::clone(cell)).collect::<Vec<_>>()
+        });
+        cells.map(|cell| cell.reload().boxed()).collect()
+    }
+
     fn forget(&self, id: &str) -> bool {
         // Before the lock, so that it is dropped behind it.
         let mut leaving = Leaving(Vec::new());
@@ -156,6 +174,13 @@ impl<A: Aggregate> AnyPlace for Place<A> {
                 true
             }
             Some(_) => false,
+        }
+    }
+
+    fn measure(&self) {
+        if let Some(meters) = self.shared.kind_meters::<A>() {
+            meters.active.set(self.active() as f64);
+            meters.queued.set(self.queued() as f64);
         }
     }
 

@@ -99,18 +99,18 @@ async fn replay<A: Aggregate>(
     let read = |from| shared.store.read_stream(stream, from, Direction::Forwards, shared.limits.page);
     // Its own last event again, which tells whether a snapshot is of this stream.
     let mut page = read(recovered.core.revision).await?;
-    let mut found_some = !page.items.is_empty();
+    let mut known = 0;
     if let Some(event) = page.items.first().filter(|event| Some(event.revision) == recovered.core.revision) {
         if Some(event.position) != recovered.position {
             return Ok(Replayed::Strange);
         }
-        page.items.remove(0);
+        known = 1;
     }
     loop {
         // The store begins with the next page while this one is folded.
         let mut ahead = page.next.map(|from| read(Some(from)));
         let ready = ahead.as_mut().and_then(FutureExt::now_or_never);
-        for event in &page.items {
+        for event in &page.items[known..] {
             if let Some(first) = deleted(shared, stream, recovered.core.revision, event.revision).await? {
                 return Ok(Replayed::Deleted { first });
             }
@@ -131,10 +131,11 @@ async fn replay<A: Aggregate>(
             recovered.position = Some(event.position);
             recovered.replay.events += 1;
         }
+        known = 0;
         page = match (ready, ahead) {
             (Some(page), _) => page?,
             (None, Some(ahead)) => ahead.await?,
-            (None, None) if !found_some => match standing(shared, stream, recovered.core.revision).await? {
+            (None, None) if page.items.is_empty() => match standing(shared, stream, recovered.core.revision).await? {
                 Standing::Here => return recovered.done(),
                 Standing::Further => read(Revision::after(recovered.core.revision, 1)).await?,
                 Standing::Behind => return Ok(Replayed::Strange),
@@ -142,7 +143,6 @@ async fn replay<A: Aggregate>(
             },
             (None, None) => return recovered.done(),
         };
-        found_some = !page.items.is_empty();
     }
 }
 

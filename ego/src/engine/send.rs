@@ -67,6 +67,8 @@ pub(super) struct Options {
     pub(super) command_id: Option<Result<CommandId, InvalidText>>,
     /// The id is the engine's: nobody else knows it, so the command cannot have been recorded under it before.
     pub(super) new_id: bool,
+    /// It is ego's own, and no layer's business.
+    pub(super) past_layers: bool,
     /// Of a command that was taken before it is polled.
     pub(super) pass: Option<Pass>,
     pub(super) expected: Option<Result<Expected, RevisionZero>>,
@@ -152,6 +154,12 @@ impl<'e, R, E> Sending<'e, R, E> {
     /// dropped, and the next command has its turn.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.options.timeout = Some(timeout);
+        self
+    }
+
+    /// A saga tells itself what happened: around that stand the event layers.
+    pub(crate) fn past_layers(mut self) -> Self {
+        self.options.past_layers = true;
         self
     }
 

@@ -17,10 +17,12 @@ use crate::codec::{AnyCodec, Codec, Json};
 use crate::consumer::{Consumers, enter};
 use crate::layer::{CommandLayer, EventLayer};
 use crate::message::{Name, Tenant};
-use crate::model::{Aggregate, Projection, Services};
+use crate::model::{Aggregate, Projection, Saga, Services};
+use crate::privacy::{Privacy, SubjectKeys};
 use crate::projection::{AnyProjection, OnNewVersion, ProjectionDescriptor, ProjectionOptions, ViewError};
 use crate::publish::{Publisher, PublisherOptions, Publishing};
 use crate::reactor::{Reacting, ReactorOptions, ReactorSources};
+use crate::saga::{SagaDescriptor, SagaOptions};
 use crate::store::{AnyStore, MemoryStore, Store, StoreError};
 use crate::tenant::TenantStore;
 
@@ -51,6 +53,7 @@ pub struct EngineBuilder {
     projections: HashMap<TypeId, (&'static str, ProjectionOptions)>,
     publishers: Vec<Publishing>,
     reactors: Vec<Reacting>,
+    sagas: HashMap<TypeId, (&'static str, SagaOptions)>,
     /// By kind.
     retentions: BTreeMap<&'static str, Retention>,
     /// Those of them that keep no snapshots.
@@ -59,6 +62,7 @@ pub struct EngineBuilder {
     event_layers: Vec<Arc<dyn EventLayer>>,
     node: Option<String>,
     source: String,
+    subject_keys: Option<Arc<dyn SubjectKeys>>,
 }
 
 impl fmt::Debug for EngineBuilder {
@@ -87,12 +91,14 @@ impl Default for EngineBuilder {
             projections: HashMap::new(),
             publishers: Vec::new(),
             reactors: Vec::new(),
+            sagas: HashMap::new(),
             retentions: BTreeMap::new(),
             unkept: Vec::new(),
             layers: Vec::new(),
             event_layers: Vec::new(),
             node: None,
             source: "/ego".to_owned(),
+            subject_keys: None,
         }
     }
 }
@@ -101,6 +107,13 @@ impl EngineBuilder {
     /// Keeps everything in this store; in memory when left out. [`Engine::stop`] closes it.
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(AnyStore::new(store));
+        self
+    }
+
+    /// Seals personal fields under the keys of their subjects, which are kept there; see [`privacy`](crate::privacy). Needed when
+    /// something in the program is personal, or was and is stored.
+    pub fn subject_keys(mut self, keys: impl SubjectKeys) -> Self {
+        self.subject_keys = Some(Arc::new(keys));
         self
     }
 
@@ -187,6 +200,12 @@ impl EngineBuilder {
         self
     }
 
+    /// Says how a saga is run. Every saga that is linked in is run, with or without.
+    pub fn saga<S: Saga>(mut self, options: SagaOptions) -> Self {
+        self.sagas.insert(TypeId::of::<S>(), (std::any::type_name::<S>(), options));
+        self
+    }
+
     /// Deletes events of each aggregate of this kind when a snapshot of it was saved, as [`Engine::delete_events`] does. The kind has to be
     /// registered, and to have snapshots.
     pub fn retention<A: Aggregate>(mut self, keep: impl Into<Retention>) -> Self {
@@ -247,20 +266,30 @@ impl EngineBuilder {
         let unknown = |id: &TypeId| !projections.iter().any(|one| one.projection.id() == *id);
         let unknown = self.projections.iter().filter(|(id, _)| unknown(id));
         problems.extend(unknown.map(|(_, (projection, _))| StartProblem::UnknownProjection { projection }));
+        let personal = linked.personal(&projections);
+        problems.extend(linked.undeclared(&personal, &projections, self.codec.name(), self.subject_keys.is_some()));
         problems.extend(linked.unreadable(&stored, &self.retired));
         problems.extend(linked.publishing(&self.publishers, &self.source));
         let reactors = linked.reactors(self.reactors);
         problems.extend(linked.reacting(&reactors, self.node.as_deref(), &self.services));
+        let sagas = SagaDescriptor::linked(&self.sagas);
+        problems.extend(SagaDescriptor::problems(&sagas, &self.sagas, &self.services, |reader, aggregate| {
+            linked.not_a_source(reader, aggregate)
+        }));
         if !problems.is_empty() {
             return Err(StartError::Problems(problems));
         }
         let limits = self.limits.in_bounds();
         let mut read = self.reads;
         read.push(AnyCodec::new(Json));
+        let privacy = self.subject_keys.map(|keys| Privacy::new(store.clone(), personal, keys));
+        let store = privacy.as_ref().map_or(store, |privacy| privacy.store());
         let head_at_start = store.head().await.map_err(StartError::Store)?;
+        let meters = linked.meters();
         let shared = Arc::new(Shared {
             snapshots: Writer::new(store.clone(), runtime.clone(), limits.snapshot_bytes),
-            committer: Committer::new(store.clone(), runtime.clone(), limits.commit_bytes, limits.batch),
+            committer: Committer::new(store.clone(), runtime.clone(), limits.commit_bytes, limits.batch, meters.as_deref()),
+            meters,
             store,
             services: Arc::new(self.services),
             codecs: Codecs { name: Name::fixed(self.codec.name()), write: self.codec, read },
@@ -272,11 +301,13 @@ impl EngineBuilder {
             retentions: self.retentions,
             alarm: Alarm::default(),
             inlines: OnceLock::new(),
+            weak: OnceLock::new(),
             started: Instant::now(),
             head_at_start,
             to_json: linked.aggregates.iter().map(|aggregate| (aggregate.kind, aggregate.to_json)).collect(),
             event_layers: self.event_layers.into(),
             source: self.source.into(),
+            privacy,
             tenant: self.tenant,
             limits,
         });
@@ -290,21 +321,26 @@ impl EngineBuilder {
         let folded = projections.values().filter_map(|projection| Arc::clone(projection).consumer());
         let publishers = self.publishers.into_iter().map(|publishing| publishing.consumer(&shared));
         let reactors = reactors.into_iter().map(|reacting| reacting.consumer(&shared, self.node.as_deref()));
-        let consumers: Vec<_> = folded.chain(reactors).chain(publishers).collect();
+        let sagas = sagas.into_iter().flat_map(|saga| saga.consumers(&shared));
+        let consumers: Vec<_> = folded.chain(reactors).chain(sagas).chain(publishers).collect();
         enter(&consumers, &shared).await.map_err(StartError::Store)?;
         let inner = Arc::new(Inner {
             kinds: linked.kinds(),
             places,
             forgotten: Arc::new(Semaphore::new(shared.limits.forgotten)),
             failures: broadcast::Sender::new(Failures::KEPT),
-            consumers: Consumers::begin(&shared, consumers),
+            consumers: Consumers::of(consumers),
             projections,
             layers: self.layers.into(),
             timers: Timers::default(),
             shared,
         });
         inner.passivate_in_the_background();
+        inner.sample_in_the_background();
         let engine = Engine { doors: Doors::of(&inner), inner };
+        // The engine is being made, so nobody has set it.
+        let _ = engine.shared().weak.set(engine.downgrade());
+        engine.inner.consumers.begin(engine.shared());
         engine.every_timer().begin(&engine);
         Ok(engine)
     }

@@ -9,11 +9,14 @@ use super::job::{Copy, Finish, Rest, Waiting, What, apply, at};
 use super::order::{Answer, Decided, Order, Outcome, panicked};
 use super::snapshot;
 use crate::model::{Aggregate, Context, HandledBy, Reply};
-use crate::store::{Commit, Immediate, Store, Verdict};
+use crate::store::{Commit, Immediate, Store, StoreError, Verdict};
+use crate::telemetry::{self, Told};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
+use tokio::time::Instant;
+use tracing::Span;
 
 /// How far a command came on the straight way.
 pub(super) enum Way<A: Aggregate, C: HandledBy<A>> {
@@ -72,7 +75,7 @@ fn decide<A: Aggregate, C: HandledBy<A>>(cell: &Arc<Cell<A>>, seat: &mut Seat<A>
     let copy = Copy::of(&command, cell);
     let services = Arc::clone(&order.pass.door().services);
     let context = Context::new(cell.stream.clone(), core.revision, Arc::clone(&order.metadata), services);
-    let output = match call(command, &core.state, &context) {
+    let output = match order.deciding(cell, core.revision).in_scope(|| call(command, &core.state, &context)) {
         Ok(output) => output,
         Err(error) => {
             seat.core = None;
@@ -121,6 +124,27 @@ fn call<A: Aggregate, C: HandledBy<A>>(command: C, state: &A, context: &Context)
     }
 }
 
+/// One commit is a batch of one, for those who watch or count.
+fn append_one<A: Aggregate>(cell: &Cell<A>, store: &dyn Immediate, order: &Order, commit: Commit) -> Result<Verdict, StoreError> {
+    let append = |commit| {
+        let appended = std::panic::catch_unwind(AssertUnwindSafe(|| store.append_one(commit)));
+        appended.unwrap_or_else(|panic| Err(store_panicked(&*panic)))
+    };
+    if order.span.is_none() && cell.shared.meters.is_none() {
+        return append(commit);
+    }
+    let (began, told) = (Instant::now(), [Told::from(&commit)]);
+    let span = order.span.as_ref().map_or_else(Span::none, |span| telemetry::commit(Some(span), 1));
+    let verdict = span.in_scope(|| append(commit));
+    if let Ok(verdict) = &verdict {
+        span.in_scope(|| telemetry::recorded(&told, std::slice::from_ref(verdict)));
+    }
+    if let Some(meters) = &cell.shared.meters {
+        meters.commits.batch(1, began.elapsed(), verdict.is_err());
+    }
+    verdict
+}
+
 /// Records a commit in the call: nothing is under way that it could rely on, so it need not stand in line. `Err` when the command has
 /// to decide again.
 pub(super) fn record_now<A: Aggregate, R: Reply, E>(
@@ -136,8 +160,7 @@ pub(super) fn record_now<A: Aggregate, R: Reply, E>(
         return Ok(Err(panic));
     }
     seat.events = events;
-    let verdict = std::panic::catch_unwind(AssertUnwindSafe(|| store.append_one(commit)))
-        .unwrap_or_else(|panic| Err(store_panicked(&*panic)));
+    let verdict = append_one(cell, store, order, commit);
     match &verdict {
         Ok(Verdict::Committed(committed)) => {
             seat.lineage.advance(committed.position);

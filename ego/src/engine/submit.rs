@@ -11,12 +11,15 @@ use super::straight::{Way, straight};
 use crate::layer::Denied;
 use crate::message::{CommandId, Expected, Metadata, Name, Tenant, Text};
 use crate::model::{Aggregate, HandledBy};
+use crate::telemetry;
 use futures_util::future::BoxFuture;
+use std::any::TypeId;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
+use tracing::{Instrument, Span};
 
 /// A command on its way. Nothing happens before it is polled.
 pub(super) struct Submit<A: Aggregate, C: HandledBy<A>> {
@@ -44,10 +47,51 @@ impl<A: Aggregate, C: HandledBy<A>> Submit<A, C> {
 
     fn send(&mut self, command: C) -> UnderWay<A, C> {
         let options = std::mem::take(&mut self.options);
-        if self.door.inner.layers.is_empty() {
+        if telemetry::is_watched() {
+            Ok(self.watched(command, options))
+        } else if options.past_layers || self.door.inner.layers.is_empty() {
             go::<A, C>(&self.door, &self.id, command, options)
         } else {
             Ok(layered::<A, C>(Arc::clone(&self.door), &self.id, command, options))
+        }
+    }
+
+    /// Sends it within a span.
+    #[cold]
+    fn watched(&self, command: C, mut options: Options) -> BoxFuture<'static, Outcome<A, C>> {
+        let (door, id) = (Arc::clone(&self.door), self.id.clone());
+        options.name_it(&door);
+        let command_id = options.command_id.as_ref().and_then(|id| id.as_ref().ok());
+        let draft = options.metadata.as_deref();
+        let span = command_id.map_or_else(Span::none, |command_id| telemetry::send(A::KIND, &id, C::NAME, command_id, draft));
+        let around = span.clone();
+        let sent = async move {
+            let answered = if options.past_layers || door.inner.layers.is_empty() {
+                match go::<A, C>(&door, &id, command, options) {
+                    Ok(under_way) => under_way.await,
+                    Err(answered) => answered,
+                }
+            } else {
+                layered::<A, C>(door, &id, command, options).await
+            };
+            span.record("outcome", telemetry::outcome(&answered));
+            answered
+        };
+        Box::pin(sent.instrument(around))
+    }
+
+    fn count(&self, answered: &Outcome<A, C>) {
+        if let Some(meters) = &self.door.inner.shared.meters {
+            meters.answered(TypeId::of::<(A, C)>(), answered);
+        }
+    }
+}
+
+impl Options {
+    /// Gives it an id now, if its sender did not.
+    fn name_it(&mut self, door: &Door) {
+        if self.command_id.is_none() {
+            (self.command_id, self.new_id) = (Some(Ok(door.inner.shared.ids.next())), true);
         }
     }
 }
@@ -87,13 +131,16 @@ impl<A: Aggregate, C: HandledBy<A>> Future for Submit<A, C> {
         if let Some(command) = self.command.take() {
             match self.send(command) {
                 Ok(under_way) => self.under_way = Some(under_way),
-                Err(outcome) => return Poll::Ready(outcome),
+                Err(outcome) => {
+                    self.count(&outcome);
+                    return Poll::Ready(outcome);
+                }
             }
         }
-        match &mut self.under_way {
-            Some(under_way) => under_way.as_mut().poll(cx),
-            None => Poll::Pending,
-        }
+        let Some(under_way) = &mut self.under_way else { return Poll::Pending };
+        let answered = std::task::ready!(under_way.as_mut().poll(cx));
+        self.count(&answered);
+        Poll::Ready(answered)
     }
 }
 
@@ -104,7 +151,7 @@ type Taken<A, C> = Result<(Arc<Cell<A>>, Order), CommandError<<C as HandledBy<A>
 fn take<A: Aggregate, C: HandledBy<A>>(door: &Arc<Door>, id: &str, options: Options) -> Taken<A, C> {
     let place = door.inner.place::<A>().ok_or(UnknownTarget::Aggregate { aggregate: std::any::type_name::<A>() })?;
     let shared = &door.inner.shared;
-    let Options { command_id, new_id, pass, expected, metadata, timeout, firing } = options;
+    let Options { command_id, new_id, past_layers: _, pass, expected, metadata, timeout, firing } = options;
     let pass = pass.or_else(|| Pass::enter(Arc::clone(door))).ok_or(CommandError::Stopped)?;
     let expected: Option<Expected> = expected.transpose().map_err(|RevisionZero| CommandError::RevisionZero)?;
     let own_id = command_id.is_some() && !new_id;
@@ -121,7 +168,8 @@ fn take<A: Aggregate, C: HandledBy<A>>(door: &Arc<Door>, id: &str, options: Opti
     let now = Instant::now();
     let deadline = now.checked_add(timeout).unwrap_or(now + FAR);
     let cell = place.cell(id, shared.uptime_at(now))?;
-    let order = Order { metadata: Arc::new(metadata), own_id, expected, deadline, timeout, pass, firing, alarm: None };
+    let span = telemetry::is_watched().then(|| Box::new(Span::current()));
+    let order = Order { span, metadata: Arc::new(metadata), own_id, expected, deadline, timeout, pass, firing, alarm: None };
     if now >= deadline { Err(order.timed_out(own_id)) } else { Ok((cell, order)) }
 }
 

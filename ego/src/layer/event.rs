@@ -2,18 +2,22 @@
 
 use crate::consumer::ConsumerKind;
 use crate::model::{Delivery, Failure};
+use crate::telemetry;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
+use tracing::Instrument;
 
-/// Something that is done around the methods of projections and reactors. Given to
+/// Something that is done around the methods of projections and reactors, and around the giving of events to sagas. Given to
 /// [`EngineBuilder::event_layer`](crate::engine::EngineBuilder::event_layer).
 ///
 /// It stands around each attempt at an event. An error is a failure of the handler, and its policy decides what becomes of it; so is a
 /// panic. Answering `Ok` without [`NextEvent::run`] leaves the event out. What a layer does to a projection has to be the same each time
 /// that it is given the event: views are taken back and built anew by giving events again.
+///
+/// A saga keeps and retries by itself what its own methods cannot handle; an error of a layer around it stops the saga, visibly.
 ///
 /// Inline and live projections have no layers: the first are a part of the command, the second of a read. Publishers have none either;
 /// a [`Publisher`](crate::publish::Publisher) around another does the same.
@@ -50,7 +54,7 @@ pub struct EventCall<'e> {
     pub(crate) consumer: ConsumerKind,
     pub(crate) handler: &'e str,
     pub(crate) key: Option<&'e str>,
-    pub(crate) name: &'static str,
+    pub(crate) name: &'e str,
     pub(crate) event: &'e (dyn Any + Send + Sync),
     pub(crate) delivery: &'e Delivery,
 }
@@ -76,11 +80,11 @@ impl<'e> EventCall<'e> {
 
     /// The event's name in its newest shape.
     #[must_use]
-    pub fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'e str {
         self.name
     }
 
-    /// The event, if it is of this type.
+    /// The event, if it is of this type. A saga's is given as the `serde_json::Value` of its newest shape.
     #[must_use]
     pub fn event<E: 'static>(&self) -> Option<&'e E> {
         self.event.downcast_ref()
@@ -125,8 +129,28 @@ impl fmt::Debug for NextEvent<'_> {
     }
 }
 
+/// Gives an event to a handler: within a span if somebody watches, within the layers if there are any.
+pub(crate) async fn handle(
+    layers: &[Arc<dyn EventLayer>],
+    event: EventCall<'_>,
+    handler: BoxFuture<'_, Result<(), Failure>>,
+) -> Result<(), Failure> {
+    if !telemetry::is_watched() {
+        return around(layers, event, handler).await;
+    }
+    let span = telemetry::handling(&event);
+    let handled = around(layers, event, handler).instrument(span.clone()).await;
+    span.record("outcome", if handled.is_ok() { "done" } else { "failed" });
+    handled
+}
+
+/// Whether anything is to be done around a handler.
+pub(crate) fn is_around(layers: &[Arc<dyn EventLayer>]) -> bool {
+    !layers.is_empty() || telemetry::is_watched()
+}
+
 /// Lets the layers stand around a handler, which begins when it is awaited.
-pub(crate) fn around<'n>(
+fn around<'n>(
     layers: &'n [Arc<dyn EventLayer>],
     event: EventCall<'n>,
     handler: BoxFuture<'n, Result<(), Failure>>,

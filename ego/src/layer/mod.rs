@@ -78,4 +78,4 @@ pub use trace::Trace;
 pub use validate::Validate;
 
 pub(crate) use command::Target;
-pub(crate) use event::around;
+pub(crate) use event::{handle, is_around};

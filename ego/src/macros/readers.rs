@@ -175,8 +175,8 @@ pub use ego_derive::projection;
 /// of [`Reactor`](crate::model::Reactor) and [`ReactorSources`](crate::reactor::ReactorSources).
 pub use ego_derive::reactor;
 
-/// Marks a method that is given the events of an aggregate, only inside a block of [`projection`](macro@crate::projection) or
-/// [`reactor`](macro@crate::reactor).
+/// Marks a method that is given the events of an aggregate, only inside a block of [`projection`](macro@crate::projection),
+/// [`reactor`](macro@crate::reactor) or [`saga`](macro@crate::saga).
 pub use ego_derive::on;
 
 /// Marks a method that gives what a view is found by, only inside a block of [`projection`](macro@crate::projection).

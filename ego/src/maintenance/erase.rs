@@ -3,6 +3,7 @@
 use super::Maintenance;
 use super::audit::{Operation, Outcome};
 use super::error::MaintenanceError;
+use crate::engine::remove_kept;
 use crate::message::StreamId;
 use crate::model::Mode;
 use crate::projection::{ProjectionDescriptor, Rebuild, remove_view};
@@ -27,7 +28,7 @@ pub struct StillHeld {
 }
 
 impl Maintenance {
-    /// Erases a stream for good: its events or state, snapshot, command ids and replies; further commands to it are refused. The aggregate
+    /// Erases a stream for good: its events or state, snapshots, command ids and replies; further commands to it are refused. The aggregate
     /// leaves memory. Inline views of it are removed with it; other views, and dead letters, hold what was folded until they are built
     /// anew: the answer says which.
     ///
@@ -61,6 +62,7 @@ impl Maintenance {
     // 1. the stream: what is decided from here on is refused  2. the state in memory, which nobody may read any more  3. what was derived
     async fn erase_now(&self, stream: &StreamId, rebuild: bool) -> Result<Erased, MaintenanceError> {
         self.store.erase(stream).await?;
+        remove_kept(&self.store, stream, None).await?;
         if let Some(engine) = &self.engine {
             engine.forget_state(stream).await;
         }

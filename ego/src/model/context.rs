@@ -65,6 +65,10 @@ impl Context {
         self.services.get()
     }
 
+    pub(crate) fn services(&self) -> &Arc<Services> {
+        &self.services
+    }
+
     /// Has a command sent to this aggregate later: after a [`Duration`](std::time::Duration), at a [`Timestamp`], or at each tick of a
     /// [`Cron`](super::Cron). A timer of the same key is replaced. See [`timer`](crate::timer) for what is promised.
     ///

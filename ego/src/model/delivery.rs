@@ -95,6 +95,10 @@ impl Delivery {
         &self.metadata
     }
 
+    pub(crate) fn shared_metadata(&self) -> &Arc<Metadata> {
+        &self.metadata
+    }
+
     /// When the command was taken, by the engine's clock.
     #[must_use]
     pub fn time(&self) -> Timestamp {

@@ -1,6 +1,6 @@
 //! Events: their stored names and versions, and the way from stored bytes to the newest shape.
 
-use super::Outcome;
+use super::{Outcome, Shape};
 use crate::codec::{AnyCodec, CodecError};
 use std::fmt;
 use std::sync::Arc;
@@ -16,6 +16,9 @@ use std::sync::Arc;
 pub trait Event: Sized + Send + Sync + 'static {
     /// One entry per variant, in the order of the variants.
     const SCHEMAS: &'static [EventSchema];
+
+    /// What is personal in each variant's content, in the order of the variants; empty when nothing is.
+    const PERSONAL: &'static [fn() -> Option<&'static Shape>] = &[];
 
     /// The entry of this value's variant.
     fn schema(&self) -> &'static EventSchema;

@@ -110,6 +110,40 @@ pub(super) async fn list(
     Ok(Page { items, next: page.next })
 }
 
+/// A row with a dead letter, for whoever seals and opens what is personal in it.
+pub(crate) struct Row(Kept);
+
+impl Row {
+    pub(crate) fn read(value: &[u8]) -> Option<Self> {
+        serde_json::from_slice(value).ok().map(Self)
+    }
+
+    /// The kind and the name of its event.
+    pub(crate) fn event(&self) -> (&str, &str) {
+        (&self.0.kind, &self.0.name)
+    }
+
+    /// The content of its event, if that is text.
+    pub(crate) fn content(&mut self) -> Option<&mut String> {
+        match &mut self.0.payload {
+            Payload::Text(text) => Some(text),
+            Payload::Bytes(_) => None,
+        }
+    }
+
+    /// Why it failed.
+    pub(crate) fn error(&mut self) -> Option<&mut String> {
+        match &mut self.0.cause {
+            Cause::Failed { error, .. } => Some(error),
+            Cause::Parked => None,
+        }
+    }
+
+    pub(crate) fn write(&self) -> Vec<u8> {
+        serde_json::to_vec(&self.0).unwrap_or_default()
+    }
+}
+
 /// The shape of a row. It holds the whole event, so that retention may delete it from the log.
 #[derive(Serialize, Deserialize)]
 struct Kept {

@@ -5,7 +5,7 @@ use super::projected::{AnyProjection, Projected};
 use super::source::{Source, Sources};
 use crate::codec::{AnyCodec, Decode};
 use crate::engine::{Location, Party, Shared, TypeRef};
-use crate::model::Mode;
+use crate::model::{Mode, Shape};
 use crate::store::StoreError;
 use futures_util::future::BoxFuture;
 use std::fmt;
@@ -22,6 +22,8 @@ pub struct ProjectionDescriptor {
     pub(crate) location: Location,
     pub(crate) sources: fn() -> Vec<SourceInfo>,
     pub(crate) open: Open,
+    /// What is personal in a view, if it says so.
+    pub(crate) in_view: fn() -> Option<&'static Shape>,
     pub(crate) decode: Decode,
 }
 
@@ -55,8 +57,16 @@ impl ProjectionDescriptor {
             open: |shared, options| {
                 Box::pin(async move { Ok(Projected::<P>::open(&shared, options).await? as Arc<dyn AnyProjection>) })
             },
+            in_view: || None,
             decode: AnyCodec::reads::<P>,
         }
+    }
+
+    /// With what a view says of what is personal in it.
+    #[must_use]
+    pub const fn personal(mut self, in_view: fn() -> Option<&'static Shape>) -> Self {
+        self.in_view = in_view;
+        self
     }
 
     pub(crate) fn party(&self) -> Party {

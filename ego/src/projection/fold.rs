@@ -6,7 +6,7 @@ use super::source::{Given, Sources};
 use super::table;
 use crate::consumer::{ConsumerKind, Then};
 use crate::engine::panic_message;
-use crate::layer::{EventCall, around};
+use crate::layer::{EventCall, handle, is_around};
 use crate::message::Position;
 use crate::model::{Delivery, Failure, Fold, IndexValue, Keys, Projection};
 use crate::store::RecordedEvent;
@@ -241,13 +241,13 @@ pub(super) async fn fold_layered<P: Sources>(
     attempt: u32,
 ) -> Result<(), Failure> {
     let layers = &projected.shared.event_layers;
-    if layers.is_empty() {
+    if !is_around(layers) {
         return fold_once(given, view, delivery, attempt).await;
     }
     let again = delivery.clone().with_attempt(attempt);
     let (name, event) = given.event();
     let call = EventCall { consumer: ConsumerKind::Projection, handler: P::NAME, key: Some(key), name, event, delivery: &again };
-    let folding = async { around(layers, call, Box::pin(fold_once(given, view, delivery, attempt))).await };
+    let folding = async { handle(layers, call, Box::pin(fold_once(given, view, delivery, attempt))).await };
     AssertUnwindSafe(folding).catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&*panic)))
 }
 

@@ -29,6 +29,7 @@ mod view;
 mod views;
 
 pub use cursor::{Cursor, InvalidCursor};
+pub(crate) use dead::Row as DeadRow;
 pub use dead::{Cause, DeadLetter};
 pub use descriptor::ProjectionDescriptor;
 pub use error::ViewError;

@@ -71,7 +71,9 @@ mod tests {
         let projection = TypeRef::of::<()>();
         let decode = crate::codec::AnyCodec::reads::<u8>;
         let open = |_, _| Box::pin(async { Err(StoreError::Closed) }) as _;
-        ProjectionDescriptor { name: "p", version: 1, mode, indexes, projection, location, sources, open, decode }.own_problem()
+        let in_view = || None;
+        ProjectionDescriptor { name: "p", version: 1, mode, indexes, projection, location, sources, open, decode, in_view }
+            .own_problem()
     }
 
     fn source(kind: &'static str, by_id: bool, waits: bool) -> SourceInfo {

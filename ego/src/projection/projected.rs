@@ -45,6 +45,9 @@ pub(crate) trait AnyProjection: Any + Send + Sync {
     /// Where its dead letters stand; `None` while nothing can be read.
     fn dead(&self) -> Option<Name>;
 
+    /// The tables that hold what was folded from events: views and dead letters of what is read and of what is being built.
+    fn tables_with_events(&self) -> Vec<Name>;
+
     /// The version of the views that are kept, if it is another than this program's.
     fn other_version(&self) -> Option<u32>;
 
@@ -145,6 +148,12 @@ impl<P: Sources> AnyProjection for Projected<P> {
 
     fn dead(&self) -> Option<Name> {
         self.readable().map(|generation| self.tables(generation).dead)
+    }
+
+    fn tables_with_events(&self) -> Vec<Name> {
+        let record = self.record();
+        let tables = record.live.into_iter().chain(record.building).map(|built| self.tables(built.generation));
+        tables.flat_map(|tables| [tables.views, tables.dead]).collect()
     }
 
     fn other_version(&self) -> Option<u32> {

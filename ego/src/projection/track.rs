@@ -9,6 +9,7 @@ use super::table::{self, Generation, Tables};
 use crate::consumer::{Then, progress};
 use crate::message::Position;
 use crate::model::{Delivery, Failure, Keys, Stored};
+use crate::privacy::Privacy;
 use crate::store::{Advance, Filter, RecordedEvent, RowChange, Step, Stepped, Store, StoreError};
 use crate::subscription::{Follows, Tail, delivery};
 use bytes::Bytes;
@@ -56,6 +57,8 @@ pub(super) struct Track<P: Sources> {
     views: Cache<P>,
     /// The keys that have dead letters.
     dead: HashSet<String>,
+    /// How many subjects had been forgotten when the views were read.
+    forgotten: u64,
     pending: Option<Pending>,
     batch: usize,
     /// The most that `batch` becomes.
@@ -93,6 +96,7 @@ impl<P: Sources> Track<P> {
             saved_at: Instant::now(),
             reached: saved,
             views: Cache::new(has_all),
+            forgotten: forgotten(projected),
             dead,
             pending: None,
             // Methods that wait may be slow: how slow is found out with few events.
@@ -129,6 +133,7 @@ impl<P: Sources> Track<P> {
         let events = tailed.events.len() as u64;
         let mut letters = Vec::new();
         let page = Arc::new(self.ready(tailed.events, &mut letters)?);
+        self.forget_with_subjects().await?;
         let slots = self.load(&page).await?;
         let began = Instant::now();
         let mut folding = pin!(fold(&projected, &page, slots));
@@ -204,6 +209,16 @@ impl<P: Sources> Track<P> {
                 Ok(Some(Letter::failed(&self.projected, key, event, 0, failure, 1)))
             }
         }
+    }
+
+    /// Views that were read before somebody was forgotten may hold their data.
+    async fn forget_with_subjects(&mut self) -> Result<(), Halt> {
+        let forgotten = forgotten(&self.projected);
+        if self.forgotten != forgotten {
+            self.settle().await?;
+            (self.views, self.forgotten) = (Cache::new(false), forgotten);
+        }
+        Ok(())
     }
 
     /// The views of a page: those in memory, and the others from the store, in one call.
@@ -416,6 +431,10 @@ impl<P: Sources> Track<P> {
     pub(super) async fn wait(&self) -> Result<(), StoreError> {
         self.projected.shared.store.wait_for_head(self.tail.position()).await.map(drop)
     }
+}
+
+fn forgotten<P: Sources>(projected: &Projected<P>) -> u64 {
+    projected.shared.privacy.as_ref().map_or(0, Privacy::forgotten)
 }
 
 pub(super) fn follows<P: Sources>() -> Follows {

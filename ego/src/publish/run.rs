@@ -1,13 +1,15 @@
 //! Running a publisher.
 
 use super::{Envelope, Publisher, PublisherOptions};
-use crate::consumer::{Consumer, ConsumerKind, Control, Course, Follower, Handler, Policy, checkpoint_of};
+use crate::consumer::{Consumer, ConsumerKind, Control, Course, Follower, Handler, Policy, Way, checkpoint_of};
 use crate::engine::Shared;
 use crate::model::{DecodeError, Failure};
 use crate::store::{Filter, RecordedEvent};
 use crate::subscription::{DeliveredJson, Follows, delivery, read_json};
+use crate::telemetry;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
+use tracing::Instrument;
 
 /// A publisher that was given to an engine.
 pub(crate) struct Publishing {
@@ -39,10 +41,12 @@ impl Publishing {
         let follows = if states { Follows::States(filter) } else { Follows::Events(filter) };
         let checkpoint = Some(checkpoint_of(ConsumerKind::Publisher, &name));
         Arc::new(Follower {
-            control: Control::new(ConsumerKind::Publisher, name, Arc::clone(&shared.clock)),
-            course: Course { follows, begin, checkpoint, policy, batch },
+            way: Way {
+                control: Control::new(ConsumerKind::Publisher, name, Arc::clone(&shared.clock)),
+                course: Course { follows, begin, checkpoint, policy, batch },
+                shared: Arc::clone(shared),
+            },
             handler: Publishes(publisher),
-            shared: Arc::clone(shared),
         })
     }
 }
@@ -67,8 +71,17 @@ impl Handler for Publishes {
         Ok(())
     }
 
-    fn handle<'h>(&'h self, items: &'h [Envelope], _: u32) -> BoxFuture<'h, Result<(), Failure>> {
-        Box::pin(async { self.0.publish(items).await.map_err(Failure::new) })
+    fn handle<'h>(&'h self, items: &'h [Envelope], attempt: u32) -> BoxFuture<'h, Result<(), Failure>> {
+        let publish = async { self.0.publish(items).await.map_err(Failure::new) };
+        let ends = items.first().zip(items.last()).filter(|_| telemetry::is_watched());
+        let Some((first, last)) = ends else { return Box::pin(publish) };
+        let (first, last) = (first.delivery.position(), last.delivery.position());
+        let span = telemetry::publishing(self.0.name(), items.len(), first, last, attempt);
+        Box::pin(async move {
+            let published = publish.instrument(span.clone()).await;
+            span.record("outcome", if published.is_ok() { "done" } else { "failed" });
+            published
+        })
     }
 }
 

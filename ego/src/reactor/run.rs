@@ -1,9 +1,9 @@
 //! Running a reactor.
 
 use super::{Given, ReactorDescriptor, ReactorSource, ReactorSources};
-use crate::consumer::{Begin, Consumer, ConsumerKind, Control, Course, Follower, Handler, Policy, checkpoint_of};
+use crate::consumer::{Begin, Consumer, ConsumerKind, Control, Course, Follower, Handler, Policy, Way, checkpoint_of};
 use crate::engine::{Location, Shared};
-use crate::layer::{EventCall, around};
+use crate::layer::{EventCall, handle, is_around};
 use crate::model::{Audience, DecodeError, Delivery, Failure, Stored};
 use crate::store::{Filter, RecordedEvent};
 use crate::subscription::{Follows, delivery};
@@ -80,10 +80,12 @@ fn consumer<R: ReactorSources>(
     let follows = Follows::Events(R::SOURCES.iter().fold(Filter::all(), |filter, source| filter.kind(source.kind)));
     let batch = shared.limits.page;
     Arc::new(Follower {
-        control: Control::new(ConsumerKind::Reactor, R::NAME, Arc::clone(&shared.clock)),
-        course: Course { follows, begin: options.begin, checkpoint, policy: options.policy, batch },
+        way: Way {
+            control: Control::new(ConsumerKind::Reactor, R::NAME, Arc::clone(&shared.clock)),
+            course: Course { follows, begin: options.begin, checkpoint, policy: options.policy, batch },
+            shared: Arc::clone(shared),
+        },
         handler: Reaction { reactor, shared: Arc::clone(shared) },
-        shared: Arc::clone(shared),
     })
 }
 
@@ -96,12 +98,12 @@ impl<R: ReactorSources> Reaction<R> {
     async fn react(&self, given: &dyn Given<R>, delivery: &Delivery) -> Result<(), Failure> {
         let reaction = given.react(&self.reactor, delivery);
         let layers = &self.shared.event_layers;
-        if layers.is_empty() {
+        if !is_around(layers) {
             return reaction.await;
         }
         let (name, event) = given.event();
         let call = EventCall { consumer: ConsumerKind::Reactor, handler: R::NAME, key: None, name, event, delivery };
-        around(layers, call, reaction).await
+        handle(layers, call, reaction).await
     }
 }
 

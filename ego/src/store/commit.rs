@@ -1,6 +1,6 @@
 //! What is written: a commit, and the store's verdict on it.
 
-use super::RowChange;
+use super::{PrivacyError, RowChange};
 use crate::message::{CommandId, Expected, Metadata, Name, Position, Revision, StreamId};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -114,6 +114,10 @@ pub enum Refusal {
     /// One of its rows is not [valid](RowChange::is_valid).
     #[error("the commit changes a row whose table or key has no allowed length")]
     InvalidRow,
+    /// It holds something personal that cannot be sealed, for instance because its subject was forgotten; or what it is a repetition of
+    /// was sealed, and its reply cannot be opened.
+    #[error(transparent)]
+    Privacy(#[from] PrivacyError),
     /// Events for a stream that keeps a state, or a state for a stream that keeps events.
     #[error("a stream keeps either events or a state")]
     Mixed,

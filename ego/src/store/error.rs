@@ -1,5 +1,6 @@
 //! What can go wrong in a store.
 
+use super::PrivacyError;
 use super::commit::found;
 use crate::message::{Position, Revision};
 use std::sync::Arc;
@@ -75,6 +76,15 @@ pub enum StoreError {
         /// The first revision that is left.
         first: Revision,
     },
+    /// Something is sealed, and cannot be opened; or something personal cannot be sealed. Nothing was written.
+    #[error("{place} is closed")]
+    Sealed {
+        /// What it is.
+        place: Arc<str>,
+        /// Why.
+        #[source]
+        source: PrivacyError,
+    },
     /// Something else that only this store knows.
     #[error("{action} failed")]
     Other {
@@ -99,6 +109,11 @@ impl StoreError {
     /// Any other error while the store was doing `action`.
     pub fn other(action: impl Into<Arc<str>>, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Other { action: action.into(), source: Arc::new(source) }
+    }
+
+    /// Something sealed at `place` that cannot be opened.
+    pub fn sealed(place: impl Into<Arc<str>>, source: PrivacyError) -> Self {
+        Self::Sealed { place: place.into(), source }
     }
 
     /// A store around another hands on what it knows of; this it does not.

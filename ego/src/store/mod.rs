@@ -11,6 +11,7 @@ mod error;
 mod memory;
 mod read;
 mod row;
+mod sealed;
 
 pub use any::AnyStore;
 pub use commit::{Body, Commit, Committed, NewEvent, NewState, Refusal, Verdict};
@@ -19,3 +20,4 @@ pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use read::{Direction, EventType, Filter, Page, RecordedEvent, Snapshot, StoredState, StreamHead};
 pub use row::{Advance, Row, RowChange, Step, Stepped, holds_up};
+pub use sealed::PrivacyError;

@@ -70,11 +70,15 @@ impl Step {
 }
 
 /// Whether a consumer of this name holds up the deletion of events of this stream, while it has not finished them. Every consumer does,
-/// but for one named `@SCOPE/…`: it holds up the kinds `SCOPE.…` alone.
+/// but for one named `@SCOPE/NAME`: of the kinds `SCOPE.KIND` it holds up what `NAME` holds up of `KIND`, of others nothing.
 #[must_use]
 pub fn holds_up(consumer: &str, stream: &StreamId) -> bool {
-    let scope = consumer.strip_prefix('@').and_then(|scoped| scoped.split_once('/'));
-    scope.is_none_or(|(scope, _)| stream.kind().strip_prefix(scope).is_some_and(|rest| rest.starts_with('.')))
+    let (mut consumer, mut kind) = (consumer, stream.kind());
+    while let Some((scope, name)) = consumer.strip_prefix('@').and_then(|scoped| scoped.split_once('/')) {
+        let Some(rest) = kind.strip_prefix(scope).and_then(|rest| rest.strip_prefix('.')) else { return false };
+        (consumer, kind) = (name, rest);
+    }
+    true
 }
 
 /// A store's answer to a step.

@@ -38,9 +38,10 @@ impl TenantStore {
                 self.inner.step(Step { advance: None, rows: vec![row] }).await?;
             }
             if tables.next.is_none() {
-                return Ok(());
+                break;
             }
         }
+        self.remove_rows(&self.names.reach()).await
     }
 
     async fn remove_rows(&self, table: &Name) -> Result<(), StoreError> {

@@ -5,8 +5,8 @@
 //! their command ids, replies, snapshots and states; views, indexes and dead letters; checkpoints. What a tenant's engine records says
 //! so in its [metadata](crate::message::Metadata::tenant), and a command of another tenant is refused.
 //!
-//! Tenants share the positions of the log: a tenant's are not without gaps, and tell how much was recorded by all of them together. A
-//! consumer's lag counts in the same way. Retention waits for a tenant's own consumers alone.
+//! Tenants share the positions of the log: a tenant's have gaps, which tell how much was recorded for all of them together; a consumer's
+//! lag counts in them. What is recorded for one wakes nobody of another, and retention waits for a tenant's own consumers alone.
 //!
 //! A tenant is called what [`Tenant`](crate::message::Tenant) allows. In the store, its name stands before every kind and table:
 //! `acme.account`, `shop_207.account` for `shop 7`. Letters, digits and `-` of ASCII stand for themselves, every other byte is `_` and two
@@ -15,6 +15,7 @@
 
 mod erase;
 mod guard;
+mod heads;
 mod name;
 mod pool;
 mod store;

@@ -34,9 +34,19 @@ impl Names {
         &self.prefix
     }
 
-    /// Where the tenant's tables are listed: no tenant's table, as there is no dot in it.
+    /// Where the tenant's tables are listed: no tenant's table, as no name begins with `@`.
     pub(super) fn registry(&self) -> Name {
-        self.scope.clone().into()
+        format!("{}tables", self.scope).into()
+    }
+
+    /// Where it stands how far the log was looked at for the tenant.
+    pub(super) fn reach(&self) -> Name {
+        format!("{}reach", self.scope).into()
+    }
+
+    /// Before all of the tenant's streams, behind all of those before it: no kind ends with the prefix.
+    pub(super) fn before_streams(&self) -> Result<StreamId, StoreError> {
+        StreamId::new(&*self.prefix, "!").map_err(|invalid| StoreError::other("listing a tenant's streams", invalid))
     }
 
     /// A kind or table, as the store knows it.
@@ -123,10 +133,11 @@ mod tests {
             prop_assume!(one != other);
             let names = |tenant: &str| Names::of(&Tenant::new(tenant).unwrap()).unwrap();
             let (one, other) = (names(&one), names(&other));
-            prop_assert_eq!(one.take(&one.put(&name)), Some(&*name));
-            prop_assert_eq!(other.take(&one.put(&name)), None);
-            prop_assert_eq!(one.take_consumer(&one.put_consumer(&name)), Some(&*name));
-            prop_assert_eq!(other.take_consumer(&one.put_consumer(&name)), None);
+            let (kind, consumer) = (one.put(&name), one.put_consumer(&name));
+            prop_assert_eq!(one.take(&kind), Some(&*name));
+            prop_assert_eq!(other.take(&kind), None);
+            prop_assert_eq!(one.take_consumer(&consumer), Some(&*name));
+            prop_assert_eq!(other.take_consumer(&consumer), None);
             prop_assert!(one.registry() != other.registry() && one.take(&one.registry()).is_none());
             prop_assert!(other.take(&one.registry()).is_none());
         }

@@ -1,6 +1,7 @@
 //! An engine for each tenant that is wanted, and no more than so many.
 
 use super::guard::{Held, Holders, TenantEngine};
+use super::heads::Heads;
 use super::store::TenantStore;
 use crate::engine::{Engine, EngineBuilder, StartError, StopError};
 use crate::message::{InvalidText, Name, Tenant};
@@ -109,6 +110,7 @@ pub(super) struct Slot {
 
 struct Pool {
     store: AnyStore,
+    heads: Arc<Heads>,
     make: Make,
     limit: usize,
     idle: Duration,
@@ -202,7 +204,7 @@ impl Tenants {
         if let Some(running) = engine.take() {
             self.0.stop_engine(&tenant, &running).await;
         }
-        TenantStore::new(&self.0.store, tenant.clone())?.erase_tenant().await?;
+        self.0.part(tenant.clone())?.erase_tenant().await?;
         let row = RowChange::remove(TENANTS, tenant.as_str().to_owned());
         self.0.store.step(Step { advance: None, rows: vec![row] }).await?;
         drop(engine);
@@ -263,7 +265,7 @@ impl Tenants {
     }
 
     async fn start(&self, tenant: &Tenant) -> Result<Engine, TenantError> {
-        let store = TenantStore::new(&self.0.store, tenant.clone())?;
+        let store = self.0.part(tenant.clone())?;
         let key = bytes::Bytes::from(tenant.as_str().to_owned());
         if self.0.store.load_rows(&TENANTS, std::slice::from_ref(&key)).await? == [None] {
             let row = RowChange::put(TENANTS, key, bytes::Bytes::new());
@@ -280,6 +282,10 @@ impl Tenants {
 }
 
 impl Pool {
+    fn part(&self, tenant: Tenant) -> Result<TenantStore, InvalidText> {
+        TenantStore::with(&self.store, tenant, Arc::clone(&self.heads))
+    }
+
     /// Stops an engine that nobody uses. Who asks for it meanwhile waits, and starts it anew.
     async fn send_away(&self, leaving: Held) {
         let mut engine = leaving.0.engine.lock().await;
@@ -362,7 +368,7 @@ impl TenantsBuilder {
     pub fn open(self) -> Tenants {
         let Self { store, make, limit, idle, stop_within } = self;
         let slots = Mutex::new(Slots { all: LruCache::unbounded(), stopped: false, sweeping: false });
-        Tenants(Arc::new(Pool { store, make, limit, idle, stop_within, slots }))
+        Tenants(Arc::new(Pool { heads: Arc::new(Heads::of(&store)), store, make, limit, idle, stop_within, slots }))
     }
 }
 

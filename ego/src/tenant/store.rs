@@ -1,5 +1,6 @@
 //! A tenant's part of a store.
 
+use super::heads::Heads;
 use super::name::Names;
 use crate::message::{CommandId, InvalidText, Name, Position, Revision, StreamId, Tenant};
 use crate::store::{
@@ -8,15 +9,17 @@ use crate::store::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// The part of a store that belongs to one tenant, as a store of its own. What it is made on stays open when it is closed.
 ///
-/// It keeps every rule of [`Store`], but for those that count on a log without others: its positions and its head are those of the whole
-/// store. Commits that name another tenant in their metadata are an error, and nothing is recorded.
+/// Its positions are those of the whole log, so there are gaps between them; its head is the last position of its own. Commits that name
+/// another tenant in their metadata are an error, and nothing is recorded.
 ///
 /// ```
 /// use ego::message::Tenant;
@@ -33,6 +36,9 @@ pub struct TenantStore {
     pub(super) names: Names,
     /// The tables that are listed as the tenant's.
     tables: Mutex<HashSet<String>>,
+    heads: Arc<Heads>,
+    /// The last position that was answered here: it stays the head's when it is erased before anybody looks.
+    answered: Mutex<Option<Position>>,
     closed: watch::Sender<bool>,
 }
 
@@ -50,8 +56,14 @@ impl TenantStore {
     /// # Errors
     /// [`InvalidText::TooLong`] when the name is longer than [`TenantStore::MAX_NAME_BYTES`] as it is written.
     pub fn new(store: &AnyStore, tenant: Tenant) -> Result<Self, InvalidText> {
+        Self::with(store, tenant, Arc::new(Heads::of(store)))
+    }
+
+    /// The same beside others of one store, for which its log is looked at together.
+    pub(super) fn with(store: &AnyStore, tenant: Tenant, heads: Arc<Heads>) -> Result<Self, InvalidText> {
         let names = Names::of(&tenant)?;
-        Ok(Self { inner: store.clone(), tenant, names, tables: Mutex::default(), closed: watch::Sender::new(false) })
+        let (tables, answered, closed) = (Mutex::default(), Mutex::default(), watch::Sender::new(false));
+        Ok(Self { inner: store.clone(), tenant, names, tables, heads, answered, closed })
     }
 
     /// Whose part it is.
@@ -62,6 +74,43 @@ impl TenantStore {
 
     pub(super) fn is_open(&self) -> Result<(), StoreError> {
         if *self.closed.borrow() { Err(StoreError::Closed) } else { Ok(()) }
+    }
+
+    /// The last position of the tenant, and up to where the log was looked at for it.
+    async fn looked(&self) -> Result<(Option<Position>, Option<Position>), StoreError> {
+        let (head, looked) = self.heads.head(&self.names).await?;
+        Ok((head.max(*self.answered.lock()), looked))
+    }
+
+    /// What is the tenant's of pages in which everybody's come, up to the tenant's head.
+    async fn sift<'r, T: Send>(
+        &self,
+        after: Option<Position>,
+        limit: usize,
+        is_mixed: bool,
+        read: impl Fn(Option<Position>, usize) -> BoxFuture<'r, Result<Page<T, Position>, StoreError>> + Send,
+        take: impl Fn(T) -> Option<(Position, T)> + Send,
+    ) -> Result<Page<T, Position>, StoreError> {
+        // Before the page: what is behind it then is for another call.
+        let (head, _) = self.looked().await?;
+        let (mut next, limit) = (after, limit.max(1));
+        for _ in 0..PAGES {
+            if head <= next {
+                break;
+            }
+            let page = read(next, if is_mixed { limit.max(MIXED) } else { limit }).await?;
+            let mut own: Vec<_> = page.items.into_iter().filter_map(&take).collect();
+            next = page.next;
+            if own.len() > limit {
+                own.truncate(limit);
+                next = own.last().map(|(position, _)| *position);
+            }
+            if !own.is_empty() || next.is_none() {
+                let items = own.into_iter().map(|(_, item)| item).collect();
+                return Ok(Page { items, next: next.filter(|next| Some(*next) < head) });
+            }
+        }
+        Ok(Page { items: Vec::new(), next: next.filter(|next| Some(*next) < head) })
     }
 
     fn put_rows(&self, rows: &mut [RowChange]) {
@@ -174,13 +223,16 @@ impl Store for TenantStore {
         let put = batch.into_iter().map(|commit| self.put_commit(commit, limit)).collect::<Result<Vec<_>, _>>()?;
         let (batch, sizes): (Vec<_>, Vec<_>) = put.into_iter().unzip();
         let mut verdicts = self.inner.append(batch).await?;
+        let mut answered = None;
         for (verdict, size) in verdicts.iter_mut().zip(sizes) {
-            if let Verdict::Refused(Refusal::TooLarge { bytes, limit: told }) = verdict
-                && size > limit
-            {
-                (*bytes, *told) = (size, limit);
+            match verdict {
+                Verdict::Committed(committed) => answered = answered.max(committed.position),
+                Verdict::Refused(Refusal::TooLarge { bytes, limit: told }) if size > limit => (*bytes, *told) = (size, limit),
+                _ => {}
             }
         }
+        let mut before = self.answered.lock();
+        *before = before.max(answered);
         Ok(verdicts)
     }
 
@@ -218,22 +270,32 @@ impl Store for TenantStore {
         limit: usize,
     ) -> Result<Page<RecordedEvent, Position>, StoreError> {
         self.is_open()?;
+        let filter = self.put_filter(filter)?;
         // Who asks for no kinds and no streams is given what is left of everybody's.
-        let page = self.inner.read_log(after, &self.put_filter(filter)?, limit).await?;
-        Ok(Page { items: page.items.into_iter().filter_map(|event| self.take_event(event)).collect(), next: page.next })
+        let is_mixed = filter.kinds.is_empty() && filter.streams.is_empty();
+        let take = |event: RecordedEvent| Some((event.position, self.take_event(event)?));
+        self.sift(after, limit, is_mixed, |after, limit| self.inner.read_log(after, &filter, limit), take).await
     }
 
     async fn head(&self) -> Result<Option<Position>, StoreError> {
         self.is_open()?;
-        self.inner.head().await
+        Ok(self.looked().await?.0)
     }
 
     async fn wait_for_head(&self, position: Option<Position>) -> Result<Position, StoreError> {
         let mut closed = self.closed.subscribe();
+        let moved = async {
+            loop {
+                match self.looked().await? {
+                    (Some(head), _) if Some(head) > position => return Ok(head),
+                    (_, looked) => self.inner.wait_for_head(looked).await?,
+                };
+            }
+        };
         tokio::select! {
             biased;
             _ = closed.wait_for(|closed| *closed) => Err(StoreError::Closed),
-            head = self.inner.wait_for_head(position) => head,
+            head = moved => head,
         }
     }
 
@@ -247,8 +309,7 @@ impl Store for TenantStore {
         let kind = kind.map(|kind| self.names.put(kind));
         let after = match after {
             Some(after) => self.names.put_stream(after)?,
-            // Before all of the tenant's, behind all of those before it: no kind ends with the prefix.
-            None => StreamId::new(self.names.prefix(), "!").map_err(|invalid| StoreError::other("listing streams", invalid))?,
+            None => self.names.before_streams()?,
         };
         let page = self.inner.list_streams(kind.as_deref(), Some(&after), limit).await?;
         let found = page.items.len();
@@ -297,12 +358,17 @@ impl Store for TenantStore {
     ) -> Result<Page<StoredState, Position>, StoreError> {
         self.is_open()?;
         let kinds: Vec<_> = kinds.iter().map(|kind| self.names.put(kind)).collect();
-        let page = self.inner.read_states(after, &kinds, limit).await?;
-        Ok(Page { items: page.items.into_iter().filter_map(|state| self.take_state(state)).collect(), next: page.next })
+        let take = |state: StoredState| Some((state.position, self.take_state(state)?));
+        let read = |after, limit| self.inner.read_states(after, &kinds, limit);
+        self.sift(after, limit, kinds.is_empty(), read, take).await
     }
 
     async fn save_checkpoint(&self, consumer: &str, position: Option<Position>) -> Result<(), StoreError> {
         self.is_open()?;
+        let (head, _) = self.looked().await?;
+        if position > head {
+            return Err(beyond(position, head));
+        }
         self.inner.save_checkpoint(&self.names.put_consumer(consumer), position).await
     }
 
@@ -327,16 +393,24 @@ impl Store for TenantStore {
         self.list_tables(step.rows.iter()).await?;
         let (size, limit) = (step.size(), self.capabilities().max_commit_bytes);
         self.put_rows(&mut step.rows);
+        let mut too_far = None;
         if let Some(advance) = &mut step.advance {
             advance.consumer = self.names.put_consumer(&advance.consumer);
+            let (head, _) = self.looked().await?;
+            if Some(advance.to) > head {
+                // The store finds out in its turn, for itself, that it is too far.
+                too_far = Some((advance.to, head));
+                advance.to = Position::new(u64::MAX).unwrap_or(advance.to);
+            }
         }
         if size > limit {
             let missing = (self.inner.capabilities().max_commit_bytes + 1).saturating_sub(step.size());
             step.rows.push(RowChange::put(self.names.registry(), Bytes::new(), vec![0; missing]));
         }
-        match self.inner.step(step).await? {
-            Stepped::TooLarge { .. } if size > limit => Ok(Stepped::TooLarge { bytes: size, limit }),
-            stepped => Ok(stepped),
+        match (self.inner.step(step).await, too_far) {
+            (Ok(Stepped::TooLarge { .. }), _) if size > limit => Ok(Stepped::TooLarge { bytes: size, limit }),
+            (Err(StoreError::BeyondHead { .. }), Some((to, head))) => Err(beyond(Some(to), head)),
+            (stepped, _) => stepped,
         }
     }
 
@@ -369,10 +443,25 @@ impl Store for TenantStore {
 
     /// Lets go of the tenant's part; the store that it is a part of stays open.
     async fn close(&self) -> Result<(), StoreError> {
-        self.closed.send_replace(true);
+        let answered = *self.answered.lock();
+        if !self.closed.send_replace(true)
+            && let Err(error) = self.heads.leave(&self.names, answered).await
+        {
+            tracing::debug!(tenant = %self.tenant, %error, "what is known of a tenant's head was not kept; it is found out again");
+        }
         Ok(())
     }
 }
+
+fn beyond(asked: Option<Position>, head: Option<Position>) -> StoreError {
+    let number = |position: Option<Position>| position.map_or(0, Position::get);
+    StoreError::BeyondHead { asked: number(asked), end: number(head) }
+}
+
+/// So many are read at once where everybody's come.
+const MIXED: usize = 256;
+/// So many such pages are read before it is said that there was nothing.
+const PAGES: usize = 16;
 
 /// How many names of a commit may be longer than the tenant knows before the store finds it too large sooner than was promised: its
 /// stream's, its consumer's and those of its rows.

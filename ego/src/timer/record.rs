@@ -14,9 +14,9 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-pub(super) const TIMERS: &str = "ego/timers";
+pub(crate) const TIMERS: &str = "ego/timers";
 pub(super) const DUE: &str = "ego/timers/due";
-pub(super) const FAILED: &str = "ego/timers/failed";
+pub(crate) const FAILED: &str = "ego/timers/failed";
 
 /// A command that is sent later.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -49,6 +49,7 @@ async fn a_cart_lives_on(store: impl Store) {
     engine.send::<Cart>("b", add("tea")).await.unwrap();
     assert_eq!(engine.ids::<Cart>(None, 10).await.unwrap().items, ["a", "b"]);
     is_everywhere(&engine, "a", 6, &Cart::of([("milk", 1), ("bread", 1), ("salt", 3)])).await;
+    engine.stop(std::time::Duration::from_secs(30)).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
 //! A snapshot is never of what is not recorded (I2): not of commits that fail, and not of what another writer recorded instead.
 
 use crate::domain::*;
-use crate::policy::{by_events, on, until_seen};
+use crate::policy::{by_events, on, seen, stream, until_seen};
 use crate::until;
 use crate::watched::Watched;
 use ego::prelude::*;
-use ego::store::MemoryStore;
-use std::sync::atomic::Ordering;
+use ego::store::{Direction, MemoryStore, Store};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A state runs ahead of the store, up to a snapshot; its commits fail, and another engine takes its revisions. Then the snapshot must not
@@ -38,7 +39,7 @@ async fn what_was_taken_of_commits_that_were_not_recorded_is_thrown_away() {
         }
         // The other engine takes one, too; without it, there is one only if the first saves its own.
         until_seen::<Five>(&other, "a", 5).await;
-        inner_delete(&inner).await;
+        inner.delete_snapshot(&stream::<Five>("a")).await.unwrap();
         store.appends.let_through(1000);
         for one in sent {
             one.await.unwrap();
@@ -46,16 +47,17 @@ async fn what_was_taken_of_commits_that_were_not_recorded_is_thrown_away() {
         // Whatever waits to be saved is saved now.
         store.saves.let_through(1000);
         engine.stop(Duration::from_secs(60)).await.unwrap();
+        // What is saved now is of the log, up to the position of its last event.
+        let of = stream::<Five>("a");
+        if let Some(kept) = inner.load_snapshot(&of).await.unwrap() {
+            let page = inner.read_stream(&of, Some(kept.revision), Direction::Forwards, 1).await.unwrap();
+            assert_eq!(kept.position, page.items[0].position, "of revision {}", kept.revision);
+        }
         let recorded = by_events::<Five>(&other, "a").await;
         let fresh = on(inner.clone()).await;
         assert_eq!(fresh.load::<Five>("a").await.unwrap().state.seen(), &recorded);
         assert_eq!(fresh.view::<Sums>("a").await.unwrap().unwrap().seen, recorded);
     }
-}
-
-async fn inner_delete(store: &MemoryStore) {
-    use ego::store::Store;
-    store.delete_snapshot(&crate::policy::stream::<Five>("a")).await.unwrap();
 }
 
 /// An aggregate that always has commits under way gets its snapshots all the same, each of what is recorded up to it.
@@ -64,10 +66,10 @@ async fn an_aggregate_that_never_rests_gets_its_snapshots() {
     let inner = MemoryStore::new();
     let store = Watched::new(inner.clone());
     let engine = on(store.clone()).await;
-    let stopped = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let stopped = Arc::new(AtomicBool::new(false));
     let senders: Vec<_> = (0..8)
         .map(|_| {
-            let (engine, stopped) = (engine.clone(), std::sync::Arc::clone(&stopped));
+            let (engine, stopped) = (engine.clone(), Arc::clone(&stopped));
             tokio::spawn(async move {
                 while !stopped.load(Ordering::SeqCst) {
                     engine.send::<Five>("a", Count { by: 1 }).await.unwrap();
@@ -76,8 +78,8 @@ async fn an_aggregate_that_never_rests_gets_its_snapshots() {
         })
         .collect();
     for _ in 0..20 {
-        let before = crate::policy::seen::<Five>(&engine, "a").await;
-        until(|| async { (crate::policy::seen::<Five>(&engine, "a").await > before).then_some(()) }).await;
+        let before = seen::<Five>(&engine, "a").await;
+        until(|| async { (seen::<Five>(&engine, "a").await > before).then_some(()) }).await;
         let fresh = on(inner.clone()).await;
         let loaded = fresh.load::<Five>("a").await.unwrap();
         assert_eq!(loaded.revision.unwrap().get(), loaded.state.seen().events);

@@ -11,6 +11,7 @@ mod recovery;
 mod retention;
 mod same;
 mod watched;
+mod written;
 
 use std::future::Future;
 use std::time::Duration;

@@ -191,10 +191,12 @@ async fn commands_go_on_while_one_is_saved() {
     count::<Five>(&engine, "a", 5).await;
     store.saves.until_begun(1).await;
     count::<Five>(&engine, "a", 100).await;
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(store.saves.begun.load(Ordering::SeqCst), 1);
     count::<Five>(&engine, "b", 5).await;
     store.saves.until_begun(2).await;
-    tokio::task::yield_now().await;
-    assert_eq!(store.saves.begun.load(Ordering::SeqCst), 2);
     store.saves.let_through(1);
     until_seen::<Five>(&engine, "a", 5).await;
     // The next commit finds that one is due.

@@ -131,11 +131,14 @@ async fn one_of_another_history_is_passed_over() {
     let long = MemoryStore::new();
     let (engine, _) = ledger::<ByHand>(&long, 12, 12).await;
     let later = snapshot::<ByHand>(&engine, "a").await.unwrap();
+    // With as many events as the snapshot has seen, at the same places, nothing tells them apart: a store is restored with its snapshots.
     for (events, others) in [(5, 0), (5, 1), (11, 0), (12, 1), (20, 1), (0, 0)] {
         let restored = MemoryStore::new();
         let engine = on(restored.clone()).await;
         count::<ByHand>(&engine, "other", others).await;
-        count::<ByHand>(&engine, "a", events).await;
+        for by in 0..events {
+            engine.send::<ByHand>("a", Count { by: 1000 + by }).await.unwrap();
+        }
         let store = Watched::new(restored);
         let kept = later.clone();
         store.instead(move |of, _| (*of == stream::<ByHand>("a")).then(|| kept.clone()));
@@ -216,6 +219,19 @@ async fn one_without_the_inline_views_of_today_is_passed_over() {
     let seen = by_events::<Five>(&other, "a").await;
     assert_eq!(other.view::<Sums>("a").await.unwrap().unwrap().seen, seen);
     assert!(store.take_calls().contains(&Call::Read { from: None, items: 9 }));
+    // Nor is one taken whose view has another version.
+    let other_view = {
+        let kept = snapshot::<Five>(&engine, "a").await.unwrap();
+        let mut payload = kept.payload.to_vec();
+        let at = payload.windows(8).position(|bytes| bytes == b"sums\0\0\0\x01").unwrap();
+        payload[at + 7] = 2;
+        Snapshot { payload: sealed_for::<Five>(&payload.into()), ..kept }
+    };
+    let later = Watched::new(store.inner.clone());
+    later.instead(move |_, _| Some(other_view.clone()));
+    let third = on(later.clone()).await;
+    third.send::<Five>("a", Peek).await.unwrap();
+    assert!(later.take_calls().contains(&Call::Read { from: None, items: 12 }));
     // Whoever needs no views takes it.
     assert_eq!(other.load::<Five>("a").await.unwrap().state.seen(), &seen);
     assert!(store.take_calls().contains(&Call::Read { from: Some(5), items: 8 }));

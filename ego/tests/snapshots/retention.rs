@@ -339,3 +339,58 @@ async fn two_engines_that_delete_at_once_lose_nothing() {
     assert_eq!((loaded.state.seen().events, loaded.revision.map(Revision::get)), (120, Some(120)));
     assert_eq!(loaded.state.seen().total, 2 * (0..60).sum::<u64>());
 }
+
+/// Who erases an aggregate erases what stands in the place of its deleted events.
+#[tokio::test]
+async fn an_erased_aggregate_leaves_nothing_in_the_place_of_its_events() {
+    let store = MemoryStore::new();
+    let engine = on(store.clone()).await;
+    count::<ByHand>(&engine, "a", 10).await;
+    count::<ByHand>(&engine, "b", 10).await;
+    engine.delete_events::<ByHand>("a", 4).await.unwrap();
+    engine.delete_events::<ByHand>("b", 4).await.unwrap();
+    assert_eq!(kept(&store).await.len(), 2);
+    engine.maintain("ann", "asked to").unwrap().erase(&stream::<ByHand>("a")).await.unwrap();
+    assert_eq!(kept(&store).await.len(), 1);
+    let error = engine.load::<ByHand>("a").await.unwrap_err();
+    assert!(matches!(error, ReadError::Recovery(RecoveryError::Erased)), "{error}");
+    assert_eq!(told(&engine.delete_events::<ByHand>("a", 0).await.unwrap()), (0, None, None));
+    assert_eq!(engine.load::<ByHand>("b").await.unwrap().state.seen().events, 10);
+}
+
+/// An engine that comes late with its deletion leaves the later snapshot of another, which stands for more.
+#[tokio::test]
+async fn a_late_deletion_leaves_what_stands_for_a_later_one() {
+    let inner = MemoryStore::new();
+    let store = Watched::new(inner.clone());
+    store.deletes.close();
+    let (late, other) = (on(store.clone()).await, on(inner.clone()).await);
+    count::<ByHand>(&other, "a", 10).await;
+    let deletion = {
+        let late = late.clone();
+        tokio::spawn(async move { late.delete_events::<ByHand>("a", 0).await })
+    };
+    store.deletes.until_begun(1).await;
+    count::<ByHand>(&other, "a", 10).await;
+    let seen = by_events::<ByHand>(&other, "a").await;
+    assert_eq!(told(&other.delete_events::<ByHand>("a", 0).await.unwrap()), (20, None, Some(20)));
+    store.deletes.let_through(1);
+    deletion.await.unwrap().unwrap();
+    assert_eq!(on(inner).await.load::<ByHand>("a").await.unwrap().state.seen(), &seen);
+}
+
+/// Where the event is deleted that would tell a snapshot from that of another aggregate, its seal does.
+#[tokio::test]
+async fn the_snapshot_of_another_aggregate_is_not_taken_for_its_own() {
+    let inner = MemoryStore::new();
+    let engine = on(inner.clone()).await;
+    count::<ByHand>(&engine, "a", 10).await;
+    engine.send::<ByHand>("b", CountMany { by: 500, times: 10 }).await.unwrap();
+    let seen = by_events::<ByHand>(&engine, "b").await;
+    engine.snapshot::<ByHand>("a").await.unwrap();
+    let of_another = snapshot::<ByHand>(&engine, "a").await.unwrap();
+    engine.delete_events::<ByHand>("b", 0).await.unwrap();
+    let store = Watched::new(inner);
+    store.instead(move |_, _| Some(of_another.clone()));
+    assert_eq!(on(store).await.load::<ByHand>("b").await.unwrap().state.seen(), &seen);
+}

@@ -26,6 +26,7 @@ pub struct Watched<S> {
     pub calls: Arc<Mutex<Vec<Call>>>,
     pub saves: Gate,
     pub appends: Gate,
+    pub deletes: Gate,
     /// So many saves fail.
     pub fail_saves: Arc<AtomicUsize>,
     /// So many appends record nothing and fail.
@@ -84,6 +85,7 @@ impl<S: Store> Watched<S> {
             calls: Arc::default(),
             saves: Gate::open(),
             appends: Gate::open(),
+            deletes: Gate::open(),
             fail_saves: Arc::default(),
             fail_appends: Arc::default(),
             fail_loads: Arc::default(),
@@ -185,6 +187,7 @@ impl<S: Store> Store for Watched<S> {
     }
 
     async fn delete_up_to(&self, stream: &StreamId, revision: Revision) -> Result<(), StoreError> {
+        self.deletes.pass().await;
         self.inner.delete_up_to(stream, revision).await?;
         self.told(Call::Delete(revision.get()));
         Ok(())

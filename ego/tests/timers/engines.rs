@@ -84,8 +84,8 @@ async fn an_engine_that_is_dropped_fires_nothing_and_lets_go_of_its_store() {
     struct Held(MemoryStore, #[allow(dead_code, reason = "counts those who hold the store")] Arc<()>);
     #[async_trait::async_trait]
     impl Store for Held {
-        ego::delegate_store!(0: capabilities, is_new_command, append, find_command, stream_head, read_stream, read_log, head,
-            wait_for_head, list_streams, event_types, save_snapshot, load_snapshot, delete_snapshot, load_state, read_states, save_checkpoint,
+        ego::delegate_store!(0: capabilities, is_new_command, append, find_command, stream_head, read_stream, read_log, read_states, head,
+            wait_for_head, list_streams, event_types, save_snapshot, load_snapshot, delete_snapshot, load_state, save_checkpoint,
             load_checkpoint, list_checkpoints, delete_checkpoint, step, load_rows, list_rows, delete_up_to, erase, close);
     }
     let kitchen = Kitchen::on(Held(MemoryStore::new(), Arc::clone(&shared))).await;
@@ -141,6 +141,28 @@ async fn an_engine_fires_what_another_scheduled_within_five_seconds() {
     clock.advance(seconds(60));
     tokio::time::sleep(seconds(5) + Duration::from_millis(1)).await;
     two.until_rang("a", &["egg"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_engine_replaces_while_a_timer_is_on_its_way_has_no_effect() {
+    let store = Rigged::new();
+    let clock = ManualClock::at(noon());
+    // By its clock nothing is ever due.
+    let one = Kitchen::on(store.clone()).await;
+    one.set("a", "k", Due::After(seconds(60)), "egg").await;
+    let held = store.beside();
+    let two = Kitchen::with(held.clone(), clock.clone(), |builder| builder).await;
+    held.timers.forget_permits(usize::MAX);
+    held.timers.add_permits(1);
+    clock.advance(seconds(60));
+    // It looked once, sent the command, and that asks whether its timer is still there. The answer is on its way.
+    until("it asked", async || held.timers_read.load(Ordering::SeqCst) == 2).await;
+    one.set("a", "k", Due::After(seconds(6000)), "later").await;
+    held.timers.add_permits(1000);
+    two.all_due_rang("b").await;
+    two.all_due_rang("a").await;
+    assert_eq!(but_fences(two.rang("a").await), [""; 0]);
+    assert_eq!(two.keys("a").await, ["k"]);
 }
 
 /// Threads, and a clock that goes on while commands cancel: whichever is first, nothing rings behind the cancellation.

@@ -335,13 +335,24 @@ pub struct Rigged {
     pub fail_rows: Arc<AtomicUsize>,
     /// One permit lets one append begin.
     pub gate: Arc<Semaphore>,
+    /// One permit lets one reading of timers be answered: with what was there when it was asked.
+    pub timers: Arc<Semaphore>,
+    /// How many such readings there were.
+    pub timers_read: Arc<AtomicUsize>,
 }
 
 impl Rigged {
     pub fn new() -> Self {
         let none = || Arc::new(AtomicUsize::new(0));
-        let gate = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS / 2));
-        Self { inner: MemoryStore::new(), fail: none(), lose_answer: none(), fail_rows: none(), gate }
+        let open = || Arc::new(Semaphore::new(Semaphore::MAX_PERMITS / 2));
+        let (gate, timers, timers_read) = (open(), open(), none());
+        let inner = MemoryStore::new();
+        Self { inner, fail: none(), lose_answer: none(), fail_rows: none(), gate, timers, timers_read }
+    }
+
+    /// Another way to the same store.
+    pub fn beside(&self) -> Self {
+        Self { inner: self.inner.clone(), ..Self::new() }
     }
 }
 
@@ -355,9 +366,9 @@ fn broken() -> StoreError {
 
 #[async_trait]
 impl Store for Rigged {
-    delegate_store!(inner: capabilities, is_new_command, find_command, stream_head, read_stream, read_log, head, wait_for_head,
-        list_streams, event_types, save_snapshot, load_snapshot, delete_snapshot, load_state, read_states, save_checkpoint, load_checkpoint,
-        list_checkpoints, delete_checkpoint, step, load_rows, delete_up_to, erase, close);
+    delegate_store!(inner: capabilities, is_new_command, find_command, stream_head, read_stream, read_log, read_states, head, wait_for_head,
+        list_streams, event_types, save_snapshot, load_snapshot, delete_snapshot, load_state, save_checkpoint, load_checkpoint,
+        list_checkpoints, delete_checkpoint, step, delete_up_to, erase, close);
 
     async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
         self.gate.acquire().await.unwrap().forget();
@@ -366,6 +377,15 @@ impl Store for Rigged {
         }
         let verdicts = self.inner.append(batch).await;
         if takes_one(&self.lose_answer) { Err(broken()) } else { verdicts }
+    }
+
+    async fn load_rows(&self, table: &str, keys: &[bytes::Bytes]) -> Result<Vec<Option<bytes::Bytes>>, StoreError> {
+        let rows = self.inner.load_rows(table, keys).await;
+        if table == "ego/timers" {
+            self.timers_read.fetch_add(1, Ordering::SeqCst);
+            self.timers.acquire().await.unwrap().forget();
+        }
+        rows
     }
 
     async fn list_rows(

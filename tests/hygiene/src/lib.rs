@@ -7,6 +7,7 @@
 pub mod big;
 pub mod by_macro;
 pub mod conditional;
+pub mod durable;
 pub mod generic;
 pub mod hidden;
 pub mod no_prelude;

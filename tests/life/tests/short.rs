@@ -21,3 +21,18 @@ fn maintenance() {
 fn shelves() {
     lives_through_twenty_five_kills("shelves");
 }
+
+#[test]
+fn sagas() {
+    lives_through_twenty_five_kills("sagas");
+}
+
+#[test]
+fn vaults() {
+    lives_through_twenty_five_kills("vaults");
+}
+
+#[test]
+fn timers() {
+    lives_through_twenty_five_kills("timers");
+}

@@ -7,7 +7,7 @@ enum AccountEvent {
 }
 
 #[derive(Aggregate, Default)]
-#[aggregate(name = "account", event = AccountEvent, snapshot(every = 100))]
+#[aggregate(name = "account", event = AccountEvent, archive(every = 100))]
 struct Account {
     balance: u64,
 }

@@ -11,7 +11,7 @@ use syn::spanned::Spanned;
 
 /// ```text
 /// const _: () = {
-///     const COMMAND_0: Entry = command::<Account, Deposit>(Location::new(file!(), 31), &[]);
+///     const COMMAND_0: Entry = command::<Account, Deposit>(Location::new(file!(), 31), &[]).personal(Ask::<Deposit>::shape);
 ///     const COMMAND_1: Entry = command::<Account, Withdraw>(Location::new(file!(), 35), &[TypeRef::of::<dyn Fraud>()]);
 ///     const _: () = if is_taken(COMMAND_1.name, &[COMMAND_0.name]) { panic!("…") };
 ///     inventory::submit! { handlers::<Account, Deposit>(&[COMMAND_0.descriptor, COMMAND_1.descriptor]) }
@@ -66,7 +66,11 @@ fn entry(block: &Block<'_>, handler: &Handler<'_>) -> Option<TokenStream> {
         _ => None,
     });
     let (place, krate) = (at(command.span()), krate_at(krate, command.span()));
-    Some(quote_spanned!(place=> #krate::__private::command::<#this, #command>(#location, &[#(#services),*])))
+    Some(quote_spanned!(place=> {
+        #[allow(unused_imports)]
+        use #krate::__private::Silent as _;
+        #krate::__private::command::<#this, #command>(#location, &[#(#services),*]).personal(#krate::__private::Ask::<#command>::shape)
+    }))
 }
 
 /// Two commands of one name could not be told apart in a request that came by name.

@@ -1,8 +1,9 @@
-//! `On` or `Reacts` for each method.
+//! `On`, `Reacts`, `Starts` or `Continues` for each method.
 
 use super::super::model::{Extra, OnMethod, Reader, What};
 use super::super::on::{Function, Key};
 use crate::hygiene::{at, code, krate_at};
+use crate::symbol::START;
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote_spanned};
 use syn::Type;
@@ -28,7 +29,7 @@ use syn::spanned::Spanned;
 ///     }
 /// }
 /// ```
-/// Without a key, `BY_ID` is true and `keys` the trait's own. A reactor's `Reacts` has only the method.
+/// Without a key, `BY_ID` is true and `keys` the trait's own. A reactor's `Reacts` has only the method; that of a saga takes `cx`, too.
 pub(super) fn on(reader: &Reader<'_>, method: &OnMethod<'_>) -> TokenStream {
     let (Some(kind), Some(event)) = (&method.kind, method.event.as_ref().and_then(|event| event.lent)) else {
         return TokenStream::new();
@@ -48,6 +49,7 @@ fn call(reader: &Reader<'_>, method: &OnMethod<'_>, kind: &Type, event: &Type) -
             let near = krate_at(krate, ty.span());
             quote_spanned!(at(ty.span())=> , #near::__private::service_for::<#ty>(delivery))
         }
+        Extra::Effects => code!(, cx),
         Extra::Delivery | Extra::Other => code!(, delivery),
     });
     let wait = method.method.sig.asyncness.map(|_| code!(.await));
@@ -55,6 +57,7 @@ fn call(reader: &Reader<'_>, method: &OnMethod<'_>, kind: &Type, event: &Type) -
     let output = match reader.what {
         What::Projection => code!(FoldOutput),
         What::Reactor => code!(ReactOutput),
+        What::Saga => code!(SagaOutput),
     };
     match method.method.output() {
         Some(ty) => {
@@ -97,6 +100,28 @@ fn on_impl(
                 }
             };
             (quote_spanned!(place=> Reacts), inside)
+        }
+        What::Saga => {
+            let starts = method.mark == START;
+            let by_key = (!starts).then(|| {
+                let by_key = !by_id;
+                quote_spanned!(place=> const BY_KEY: bool = #by_key;)
+            });
+            let named = if starts { quote_spanned!(place=> start) } else { quote_spanned!(place=> on) };
+            let inside = quote_spanned! {place=>
+                #by_key
+                #keys
+                #[allow(unused_variables)]
+                async fn #named(
+                    &mut self,
+                    event: &#event,
+                    cx: &mut #krate::model::SagaContext<Self>,
+                    #delivery: &#krate::model::Delivery,
+                ) -> ::core::result::Result<(), #krate::model::Failure> {
+                    #body
+                }
+            };
+            (if starts { quote_spanned!(place=> Starts) } else { quote_spanned!(place=> Continues) }, inside)
         }
     };
     quote_spanned! {place=>

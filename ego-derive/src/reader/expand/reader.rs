@@ -64,10 +64,13 @@ fn reader_impl(reader: &Reader<'_>, indexes: &TokenStream) -> TokenStream {
             });
             code!(#audience)
         }
+        // Its impl is in `saga`.
+        What::Saga => TokenStream::new(),
     };
     let of = match reader.what {
         What::Projection => code!(#krate::model::Projection),
         What::Reactor => code!(#krate::model::Reactor),
+        What::Saga => code!(#krate::model::Saga),
     };
     quote_spanned! {at(reader.item.impl_token.span)=>
         #[automatically_derived]

@@ -34,7 +34,7 @@ pub(super) async fn archive(
     while next <= last {
         let left = usize::try_from(last.get() - next.get()).unwrap_or(usize::MAX).saturating_add(1);
         let limit = left.min(shared.limits.page);
-        let mut events = shared.store.read_stream(stream, Some(next), Direction::Forwards, limit).await?.items;
+        let mut events = shared.store_at_rest().read_stream(stream, Some(next), Direction::Forwards, limit).await?.items;
         events.retain(|event| event.revision <= last);
         let Some(end) = events.last().map(|event| event.revision) else {
             return Err(StoreError::HistoryDeleted { first: last.next() }.into());
@@ -51,7 +51,7 @@ pub(super) async fn archive(
 
 /// Another log's archive must not be taken for this one's.
 async fn is_same(shared: &Shared, stream: &StreamId, there: &RecordedEvent, path: &Path) -> Result<(), DeleteError> {
-    let found = shared.store.read_stream(stream, Some(there.revision), Direction::Forwards, 1).await?.items;
+    let found = shared.store_at_rest().read_stream(stream, Some(there.revision), Direction::Forwards, 1).await?.items;
     match found.first() {
         Some(event) if event.revision == there.revision && event != there => {
             let reason = format!("its event of revision {} is not the one that is recorded", there.revision);

@@ -3,13 +3,14 @@
 use super::archiving::archive;
 use super::reach::reach;
 use super::{DeleteError, Deletion, Retention, SnapshotError, snapshots};
+use crate::engine::error::RecoveryError;
 use crate::engine::read::ReadError;
 use crate::engine::recover::{Recovered, recover};
 use crate::engine::shared::Shared;
 use crate::engine::snapshot::{self, KEPT, kept_key, list_kept};
 use crate::message::{Revision, StreamId};
 use crate::model::{Aggregate, Snapshots};
-use crate::store::{RowChange, Step, Stepped, Store, StoreError};
+use crate::store::{AnyStore, RowChange, Step, Stepped, Store, StoreError};
 use bytes::Bytes;
 
 /// 1. as far as everybody has finished  2. a snapshot that has seen it all, kept and read back  3. the archive, synced
@@ -50,7 +51,7 @@ pub(super) async fn delete<A: Aggregate>(
     deletion.first = Some(upto.next()).filter(|first| Some(*first) <= last);
     metrics::counter!("ego_events_deleted_total", "kind" => A::KIND).increment(deletion.deleted);
     tracing::debug!(%stream, deleted = deletion.deleted, archived = deletion.archived, "events were deleted");
-    remove_kept(shared, stream, deletion.snapshot).await?;
+    remove_kept(&shared.store, stream, deletion.snapshot).await?;
     Ok(deletion)
 }
 
@@ -80,21 +81,25 @@ async fn keep<A: Aggregate>(
     };
     let revision = made.revision;
     let key = kept_key(stream, revision);
-    let row = RowChange::put(KEPT, key.clone(), made.payload.clone());
+    let row = RowChange::put(KEPT, key.clone(), made.payload);
     match shared.store.step(Step { advance: None, rows: vec![row] }).await? {
         Stepped::Done => {}
         Stepped::TooLarge { bytes, limit } => return Err(DeleteError::TooLarge { bytes, limit }),
         stepped => return Err(StoreError::other("keeping a snapshot", Refused(stepped)).into()),
     }
+    // Whoever erases the stream removes what is kept of it; what came behind that goes again.
+    if shared.store.stream_head(stream).await?.is_some_and(|head| head.erased) {
+        remove_kept(&shared.store, stream, None).await?;
+        return Err(SnapshotError::Read(ReadError::Recovery(RecoveryError::Erased)).into());
+    }
     let unverified = |reason: String| DeleteError::Unverified { revision, reason };
     let found = shared.store.load_rows(KEPT, &[key]).await?.into_iter().next().flatten();
     let found = found.ok_or_else(|| unverified("it is not there".to_owned()))?;
-    if found != made.payload {
-        return Err(unverified("it holds something else".to_owned()));
-    }
     let read = snapshot::open(shared, stream, snapshots, &found, shared.inline_views(), false);
-    read.map_err(|why| unverified(why.to_string()))?;
-    Ok(revision)
+    match read.map_err(|why| unverified(why.to_string()))?.core.revision {
+        Some(read) if read == revision => Ok(revision),
+        _ => Err(unverified("it is of another revision".to_owned())),
+    }
 }
 
 /// Why a store did not keep a row.
@@ -103,13 +108,13 @@ async fn keep<A: Aggregate>(
 struct Refused(Stepped);
 
 /// Removes the kept snapshots of a stream that have seen less than this; all of them for `None`.
-pub(super) async fn remove_kept(shared: &Shared, stream: &StreamId, before: Option<Revision>) -> Result<(), StoreError> {
+pub(crate) async fn remove_kept(store: &AnyStore, stream: &StreamId, before: Option<Revision>) -> Result<(), StoreError> {
     let gone = |revision: &Revision| before.is_none_or(|before| *revision < before);
-    let kept = list_kept(&shared.store, stream).await?;
+    let kept = list_kept(store, stream).await?;
     let gone = kept.into_iter().map(|(revision, _)| revision).filter(gone);
     let rows: Vec<_> = gone.map(|revision| RowChange::remove(KEPT, kept_key(stream, revision))).collect();
     if !rows.is_empty() {
-        shared.store.step(Step { advance: None, rows }).await?;
+        store.step(Step { advance: None, rows }).await?;
     }
     Ok(())
 }

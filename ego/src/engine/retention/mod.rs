@@ -8,6 +8,7 @@ mod delete;
 mod reach;
 
 pub(super) use delete::after_snapshot;
+pub(crate) use delete::remove_kept;
 
 use super::Engine;
 use super::read::ReadError;
@@ -164,8 +165,9 @@ impl Engine {
     /// and their command ids stay known (I11).
     ///
     /// Whoever would read from the first event on misses them: [`history`](Engine::history), projections that are built anew, and the
-    /// views of new inline or live projections, which say so. From then on the state's [version](Aggregate::VERSION) cannot change
-    /// without an upcaster for the snapshot.
+    /// views of new inline or live projections, which say so. A program whose state has another [version](Aggregate::VERSION) cannot load
+    /// the aggregate any more, and [says so](super::RecoveryError::SnapshotUnreadable): add fields with serde's defaults instead, which
+    /// are read without another version.
     ///
     /// Dropped before it is ready, it has deleted all of them or none; a snapshot or lines in the archive may be there already.
     ///

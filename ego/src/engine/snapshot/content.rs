@@ -98,12 +98,7 @@ pub(super) fn encode<A: Aggregate>(
     bytes[begin..begin + 4].copy_from_slice(&written.to_be_bytes());
     let views = views.map(|views| views.keep(codecs)).transpose().map_err(CodecError::new)?.unwrap_or_default();
     bytes.put_u32(length(views.len())?);
-    for KeptView { projection, version, view } in views {
-        put(&mut bytes, projection.as_bytes())?;
-        bytes.put_u32(version);
-        bytes.put_u8(u8::from(view.is_some()));
-        put(&mut bytes, view.as_deref().unwrap_or_default())?;
-    }
+    views.iter().try_for_each(|view| put_view(&mut bytes, view))?;
     Ok(Draft { revision, bytes })
 }
 
@@ -115,6 +110,46 @@ fn put(bytes: &mut Vec<u8>, what: &[u8]) -> Result<(), CodecError> {
     bytes.put_u32(length(what.len())?);
     bytes.put_slice(what);
     Ok(())
+}
+
+/// A snapshot's payload, for whoever seals and opens what is personal in it.
+pub(crate) struct Inside(Content);
+
+impl Inside {
+    pub(crate) fn read(stream: &StreamId, payload: &Bytes) -> Option<Self> {
+        read(stream, payload).ok().map(Self)
+    }
+
+    pub(crate) fn state(&mut self) -> &mut Bytes {
+        &mut self.0.state
+    }
+
+    /// The views beside it, each with its projection's name.
+    pub(crate) fn views(&mut self) -> impl Iterator<Item = (&str, &mut Bytes)> {
+        self.0.views.iter_mut().filter_map(|kept| Some((&*kept.projection, kept.view.as_mut()?)))
+    }
+
+    /// The payload with what it holds now.
+    pub(crate) fn write(&self, stream: &StreamId) -> Option<Bytes> {
+        let Content { revision, position, version, shape, codec, state, views } = &self.0;
+        let mut bytes = vec![FORMAT, 0, 0, 0, 0];
+        bytes.put_u64(revision.get());
+        bytes.put_u64(0);
+        bytes.put_u32(*version);
+        bytes.put_u64(*shape);
+        put(&mut bytes, codec.as_bytes()).ok()?;
+        put(&mut bytes, state).ok()?;
+        bytes.put_u32(length(views.len()).ok()?);
+        views.iter().try_for_each(|view| put_view(&mut bytes, view)).ok()?;
+        Some(Draft { revision: *revision, bytes }.seal(stream, *position))
+    }
+}
+
+fn put_view(bytes: &mut Vec<u8>, KeptView { projection, version, view }: &KeptView) -> Result<(), CodecError> {
+    put(bytes, projection.as_bytes())?;
+    bytes.put_u32(*version);
+    bytes.put_u8(u8::from(view.is_some()));
+    put(bytes, view.as_deref().unwrap_or_default())
 }
 
 fn crc(stream: &StreamId, content: &[u8]) -> u32 {

@@ -8,7 +8,7 @@ use crate::store::{AnyStore, Page, Store, StoreError};
 use bytes::{BufMut, Bytes};
 
 /// Their table.
-pub(in crate::engine) const KEPT: &str = "ego/kept";
+pub(crate) const KEPT: &str = "ego/kept";
 
 /// Where those of a stream stand: behind its kind and id, in which there are no control characters.
 fn prefix(stream: &StreamId) -> Vec<u8> {

@@ -11,8 +11,10 @@ mod load;
 mod take;
 mod writer;
 
+pub(crate) use content::Inside;
 pub(super) use content::{KeptView, Unusable};
-pub(super) use kept::{KEPT, kept_key, list_kept};
+pub(crate) use kept::KEPT;
+pub(super) use kept::{kept_key, list_kept};
 pub(super) use load::{in_place_of_history, latest, open, passed_over};
 pub(super) use take::{Mark, Replay, after_commit, after_load, before_leaving, of};
 pub(super) use writer::Writer;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
+mod durable;
 mod forms;
 mod names;
 mod readers;

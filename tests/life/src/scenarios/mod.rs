@@ -2,12 +2,16 @@
 
 mod ledger;
 mod maintenance;
+mod sagas;
 mod shelves;
+mod timers;
+mod vaults;
 
 use crate::outcome::Outcome;
 use crate::scene::Scenario;
 
-const ALL: &[Scenario] = &[ledger::SCENARIO, maintenance::SCENARIO, shelves::SCENARIO];
+const ALL: &[Scenario] =
+    &[ledger::SCENARIO, maintenance::SCENARIO, sagas::SCENARIO, shelves::SCENARIO, timers::SCENARIO, vaults::SCENARIO];
 
 pub(crate) fn named(name: &str) -> Outcome<&'static Scenario> {
     let known = || ALL.iter().map(|scenario| scenario.name).collect::<Vec<_>>().join(", ");

@@ -1,0 +1,525 @@
+//! Personal values in JSON: how they are sealed, and opened again.
+//!
+//! A sealed value stands where the value stood, and says itself whose it is and what stands in its place when that subject is forgotten:
+//! `{"$personal":{"of":"ann-1","sealed":"…","else":"somebody"}}`. So whatever was sealed once can be opened, whatever became of the type.
+//! It is bound to its place: to what [`Place`] says, the path in the value, the subject, and what stands in its place.
+//!
+//! Bytes that stand for themselves are copied, so that numbers stay as they are written.
+
+use super::key::{self, Unopened};
+use super::keychain::{Hand, Held};
+use crate::model::{Holds, Shape};
+use crate::store::PrivacyError;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+/// The only key of a sealed value.
+const TAG: &str = "$personal";
+
+/// A sealed value.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Sealed<'j> {
+    /// Whose it is.
+    #[serde(borrow)]
+    pub(super) of: Cow<'j, str>,
+    #[serde(borrow)]
+    sealed: Cow<'j, str>,
+    /// What stands in its place when that subject is forgotten.
+    #[serde(borrow, rename = "else")]
+    redacted: &'j RawValue,
+}
+
+/// Why a piece of work stops.
+pub(super) enum Stop {
+    /// It needs the key of a subject; with that in the hand it is to begin again.
+    Needs(Arc<str>),
+    Refused(PrivacyError),
+}
+
+impl From<PrivacyError> for Stop {
+    fn from(error: PrivacyError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// What becomes of new personal values of a subject that was forgotten.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum OfForgotten {
+    /// They are refused: a fact would be lost.
+    Refuse,
+    /// The redacted value is written: what is derived from facts is derived from redacted ones now.
+    Redact,
+}
+
+/// A JSON object with its members as they are written.
+struct Object<'j>(Vec<(Cow<'j, str>, &'j RawValue)>);
+
+impl<'de: 'j, 'j> Deserialize<'de> for Object<'j> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+                #[derive(Deserialize)]
+                struct Name<'j>(#[serde(borrow)] Cow<'j, str>);
+                let mut members = Vec::new();
+                while let Some((Name(name), value)) = map.next_entry()? {
+                    members.push((name, value));
+                }
+                Ok(members)
+            }
+        }
+        deserializer.deserialize_map(Members).map(Object)
+    }
+}
+
+/// Whether there may be a sealed value in it. Costs a search, no parsing.
+pub(super) fn may_hold_sealed(bytes: &[u8]) -> bool {
+    memchr::memmem::find(bytes, TAG.as_bytes()).is_some()
+}
+
+/// The sealed value that this is, if it is one.
+fn as_sealed(raw: &str) -> Option<Sealed<'_>> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Tagged<'j> {
+        #[serde(borrow, rename = "$personal")]
+        sealed: Sealed<'j>,
+    }
+    let is_object = raw.starts_with('{') && may_hold_sealed(raw.as_bytes());
+    is_object.then(|| serde_json::from_str::<Tagged<'_>>(raw).ok()).flatten().map(|tagged| tagged.sealed)
+}
+
+/// Looks at each sealed value.
+pub(super) fn each_sealed(raw: &str, look: &mut dyn FnMut(&Sealed<'_>)) {
+    if !may_hold_sealed(raw.as_bytes()) {
+        return;
+    }
+    if let Some(sealed) = as_sealed(raw) {
+        look(&sealed);
+    } else if let Ok(Object(members)) = serde_json::from_str(raw) {
+        members.iter().for_each(|(_, value)| each_sealed(value.get(), look));
+    } else if let Ok(values) = serde_json::from_str::<Vec<&RawValue>>(raw) {
+        values.iter().for_each(|value| each_sealed(value.get(), look));
+    }
+}
+
+/// Where a value is stored, as text that is bound to what is sealed in it.
+pub(super) type Place<'p> = &'p [&'p str];
+
+fn bind(place: Place<'_>, path: &str, subject: &str, redacted: &str) -> Vec<u8> {
+    key::place(&[place, &[path, subject, redacted]].concat())
+}
+
+/// Seals what is personal in a value.
+pub(super) struct Sealer<'s> {
+    place: Place<'s>,
+    hand: &'s Hand,
+    of_forgotten: OfForgotten,
+    path: String,
+    out: String,
+    /// Whose values were found, forgotten ones among them.
+    pub(super) subjects: BTreeSet<Arc<str>>,
+}
+
+impl<'s> Sealer<'s> {
+    pub(super) fn new(place: Place<'s>, hand: &'s Hand, of_forgotten: OfForgotten) -> Self {
+        Self { place, hand, of_forgotten, path: String::new(), out: String::new(), subjects: BTreeSet::new() }
+    }
+
+    /// The value of this shape, sealed.
+    pub(super) fn seal(mut self, shape: &Shape, raw: &str) -> Result<(String, BTreeSet<Arc<str>>), Stop> {
+        self.out.reserve(raw.len() * 2);
+        self.value(Some(shape), None, raw)?;
+        Ok((self.out, self.subjects))
+    }
+
+    fn value(&mut self, shape: Option<&Shape>, subject: Option<&str>, raw: &str) -> Result<(), Stop> {
+        match shape {
+            // An absent part of this shape.
+            _ if raw == "null" => self.out.push_str(raw),
+            Some(Shape::Fields { subject: field, fields }) => {
+                let members = self.members(raw)?;
+                let own = field.and_then(|field| members.iter().find(|(name, _)| name == field)).and_then(|(_, value)| id(value));
+                let subject = if field.is_some() { own.as_deref() } else { subject };
+                for field in *fields {
+                    let is_there = members.iter().any(|(name, _)| name == field.name);
+                    if matches!(field.holds, Holds::Personal { optional: false, .. }) && !is_there {
+                        return Err(self.not_found(field.name).into());
+                    }
+                }
+                self.object(&members, |this, name, value| {
+                    match fields.iter().find(|field| field.name == name).map(|field| field.holds) {
+                        Some(Holds::Personal { redacted, .. }) => this.personal(subject, value, &redacted()),
+                        Some(Holds::Other(shape)) => this.value(shape(), subject, value),
+                        None => this.value(None, subject, value),
+                    }
+                })?;
+            }
+            Some(Shape::Values(shape)) => {
+                let members = self.members(raw)?;
+                self.object(&members, |this, _, value| this.value(Some(shape()), subject, value))?;
+            }
+            Some(Shape::Each(shape)) => {
+                let values: Vec<&RawValue> = serde_json::from_str(raw).map_err(|_| self.not_found("0"))?;
+                list(self, &values, |this, value| this.value(Some(shape()), subject, value))?;
+            }
+            Some(Shape::Nothing) | None => {
+                refuse_forged(raw)?;
+                self.out.push_str(raw);
+            }
+        }
+        Ok(())
+    }
+
+    fn members<'j>(&self, raw: &'j str) -> Result<Vec<(Cow<'j, str>, &'j RawValue)>, PrivacyError> {
+        serde_json::from_str::<Object<'j>>(raw).map(|object| object.0).map_err(|_| self.not_found("…"))
+    }
+
+    fn object(
+        &mut self,
+        members: &[(Cow<'_, str>, &RawValue)],
+        mut each: impl FnMut(&mut Self, &str, &str) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        object(self, members, |this, name, value| each(this, name, value))
+    }
+
+    fn not_found(&self, field: &str) -> PrivacyError {
+        PrivacyError::NotFound { field: format!("{}/{field}", self.path).into() }
+    }
+
+    /// What says nothing of anybody stays as it is: nothing at all, and the redacted value.
+    fn personal(&mut self, subject: Option<&str>, raw: &str, redacted: &str) -> Result<(), Stop> {
+        if raw == "null" || raw == redacted {
+            self.out.push_str(raw);
+            return Ok(());
+        }
+        refuse_forged(raw)?;
+        let subject: Arc<str> = subject.ok_or_else(|| PrivacyError::NoSubject { field: self.path.as_str().into() })?.into();
+        self.subjects.insert(Arc::clone(&subject));
+        let sealed = seal_for(
+            &subject,
+            self.hand,
+            self.of_forgotten,
+            &|subject| bind(self.place, &self.path, subject, redacted),
+            raw,
+            redacted,
+        )?;
+        self.out.push_str(&sealed);
+        Ok(())
+    }
+}
+
+fn seal_for(
+    subject: &Arc<str>,
+    hand: &Hand,
+    of_forgotten: OfForgotten,
+    bind: &dyn Fn(&str) -> Vec<u8>,
+    raw: &str,
+    redacted: &str,
+) -> Result<String, Stop> {
+    match hand.get(subject) {
+        None => Err(Stop::Needs(Arc::clone(subject))),
+        Some(Held::Lost) => Err(PrivacyError::KeyLost { subject: Arc::clone(subject) }.into()),
+        Some(Held::Forgotten) if of_forgotten == OfForgotten::Redact => Ok(redacted.to_owned()),
+        Some(Held::Forgotten) => Err(PrivacyError::Forgotten { subject: Arc::clone(subject) }.into()),
+        Some(Held::Key(key)) => {
+            let sealed = STANDARD_NO_PAD.encode(key.seal(&bind(subject), raw.as_bytes()));
+            Ok(format!(r#"{{"{TAG}":{{"of":{},"sealed":"{sealed}","else":{redacted}}}}}"#, text(subject)))
+        }
+    }
+}
+
+/// Seals a whole value for several subjects, one after the other, so that it is redacted as soon as one of them is forgotten.
+pub(super) fn seal_whole(
+    subjects: &BTreeSet<Arc<str>>,
+    place: Place<'_>,
+    hand: &Hand,
+    of_forgotten: OfForgotten,
+    raw: &str,
+    redacted: &str,
+) -> Result<String, Stop> {
+    refuse_forged(raw)?;
+    subjects.iter().try_fold(raw.to_owned(), |raw, subject| {
+        seal_for(subject, hand, of_forgotten, &|subject| bind(place, "", subject, redacted), &raw, redacted)
+    })
+}
+
+/// Opens what is sealed in a value.
+pub(super) struct Opener<'o> {
+    place: Place<'o>,
+    hand: &'o Hand,
+    path: String,
+    out: String,
+    /// A subject that was forgotten, if one was.
+    forgotten: Option<Arc<str>>,
+}
+
+impl<'o> Opener<'o> {
+    pub(super) fn new(place: Place<'o>, hand: &'o Hand) -> Self {
+        Self { place, hand, path: String::new(), out: String::new(), forgotten: None }
+    }
+
+    /// The value, opened; and one of those whose values were redacted.
+    pub(super) fn open(mut self, raw: &str) -> Result<(String, Option<Arc<str>>), Stop> {
+        self.out.reserve(raw.len());
+        self.value(raw)?;
+        Ok((self.out, self.forgotten))
+    }
+
+    fn value(&mut self, raw: &str) -> Result<(), Stop> {
+        if !may_hold_sealed(raw.as_bytes()) {
+            self.out.push_str(raw);
+            return Ok(());
+        }
+        if let Some(sealed) = as_sealed(raw) {
+            return self.sealed(&sealed);
+        }
+        if let Ok(Object(members)) = serde_json::from_str(raw) {
+            return object(self, &members, |this, _, value| this.value(value));
+        }
+        if let Ok(values) = serde_json::from_str::<Vec<&RawValue>>(raw) {
+            return list(self, &values, |this, value| this.value(value));
+        }
+        self.out.push_str(raw);
+        Ok(())
+    }
+
+    fn sealed(&mut self, sealed: &Sealed<'_>) -> Result<(), Stop> {
+        let subject: Arc<str> = sealed.of.as_ref().into();
+        let redacted = sealed.redacted.get();
+        match self.hand.get(&subject) {
+            None => Err(Stop::Needs(subject)),
+            Some(Held::Lost) => Err(PrivacyError::KeyLost { subject }.into()),
+            Some(Held::Forgotten) => {
+                self.out.push_str(redacted);
+                self.forgotten = Some(subject);
+                Ok(())
+            }
+            Some(Held::Key(key)) => {
+                let bytes = STANDARD_NO_PAD.decode(sealed.sealed.as_bytes()).map_err(|_| PrivacyError::Tampered)?;
+                let opened =
+                    key.open(&bind(self.place, &self.path, &subject, redacted), &bytes).map_err(|unopened| match unopened {
+                        Unopened::WrongKey => PrivacyError::WrongKey { of: format!("{subject:?}").into() },
+                        Unopened::Tampered => PrivacyError::Tampered,
+                    })?;
+                let plain = str::from_utf8(&opened).map_err(|_| PrivacyError::Tampered)?;
+                match as_sealed(plain) {
+                    Some(sealed) => self.sealed(&sealed),
+                    None => {
+                        self.out.push_str(plain);
+                        Ok(())
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Somebody who walks through a value, knows where it is, and writes another.
+trait Walk {
+    fn at(&mut self) -> (&mut String, &mut String);
+}
+
+impl Walk for Sealer<'_> {
+    fn at(&mut self) -> (&mut String, &mut String) {
+        (&mut self.path, &mut self.out)
+    }
+}
+
+impl Walk for Opener<'_> {
+    fn at(&mut self) -> (&mut String, &mut String) {
+        (&mut self.path, &mut self.out)
+    }
+}
+
+fn inside<W: Walk>(walk: &mut W, step: &str, within: impl FnOnce(&mut W) -> Result<(), Stop>) -> Result<(), Stop> {
+    let (path, _) = walk.at();
+    let before = path.len();
+    path.push('/');
+    // As in a JSON pointer, so that no two paths are written alike.
+    path.push_str(&step.replace('~', "~0").replace('/', "~1"));
+    within(walk)?;
+    walk.at().0.truncate(before);
+    Ok(())
+}
+
+fn object<W: Walk>(
+    walk: &mut W,
+    members: &[(Cow<'_, str>, &RawValue)],
+    mut each: impl FnMut(&mut W, &str, &str) -> Result<(), Stop>,
+) -> Result<(), Stop> {
+    walk.at().1.push('{');
+    for (index, (name, value)) in members.iter().enumerate() {
+        let out = walk.at().1;
+        if index > 0 {
+            out.push(',');
+        }
+        out.push_str(&text(name));
+        out.push(':');
+        inside(walk, name, |walk| each(walk, name, value.get()))?;
+    }
+    walk.at().1.push('}');
+    Ok(())
+}
+
+fn list<W: Walk>(walk: &mut W, values: &[&RawValue], mut each: impl FnMut(&mut W, &str) -> Result<(), Stop>) -> Result<(), Stop> {
+    walk.at().1.push('[');
+    for (index, value) in values.iter().enumerate() {
+        if index > 0 {
+            walk.at().1.push(',');
+        }
+        inside(walk, &index.to_string(), |walk| each(walk, value.get()))?;
+    }
+    walk.at().1.push(']');
+    Ok(())
+}
+
+/// Nobody but a sealer writes sealed values.
+pub(super) fn refuse_forged(raw: &str) -> Result<(), PrivacyError> {
+    let mut forged = false;
+    each_sealed(raw, &mut |_| forged = true);
+    if forged { Err(PrivacyError::Forged) } else { Ok(()) }
+}
+
+/// A text as JSON.
+pub(super) fn text(text: &str) -> String {
+    // A text is always written.
+    serde_json::to_string(text).unwrap_or_default()
+}
+
+/// The subject that a field names: a text that is not empty, or a whole number.
+fn id(raw: &RawValue) -> Option<Arc<str>> {
+    match serde_json::from_str(raw.get()).ok()? {
+        serde_json::Value::String(text) if !text.is_empty() => Some(text.into()),
+        serde_json::Value::Number(number) if !number.is_f64() => Some(number.to_string().into()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Key;
+    use super::*;
+    use crate::model::Field;
+
+    fn nobody() -> String {
+        "\"nobody\"".to_owned()
+    }
+    fn member() -> &'static Shape {
+        const { &Shape::Fields { subject: Some("id"), fields: &[Field::personal("name", false, nobody)] } }
+    }
+    fn members() -> Option<&'static Shape> {
+        Some(const { &Shape::Each(member) })
+    }
+    const TEAM: Shape = Shape::Fields {
+        subject: Some("lead"),
+        fields: &[Field::personal("motto", true, nobody), Field::other("members", members)],
+    };
+    const VALUE: &str = r#"{"lead":7,"motto":"on\u0022","total":340282366920938463463374607431768211455,"members":[{"id":"a","name":"Ann"},{"id":"b","name":"Bob"}]}"#;
+
+    fn hand() -> Hand {
+        ["7", "a", "b"].into_iter().map(|subject| (subject.into(), Held::Key(Key::generate()))).collect()
+    }
+
+    fn seal(raw: &str, hand: &Hand, of_forgotten: OfForgotten) -> Result<String, PrivacyError> {
+        match Sealer::new(&["here"], hand, of_forgotten).seal(&TEAM, raw) {
+            Ok((sealed, _)) => Ok(sealed),
+            Err(Stop::Refused(error)) => Err(error),
+            Err(Stop::Needs(subject)) => panic!("needs {subject}"),
+        }
+    }
+
+    fn open(place: &str, raw: &str, hand: &Hand) -> Result<String, PrivacyError> {
+        match Opener::new(&[place], hand).open(raw) {
+            Ok((opened, _)) => Ok(opened),
+            Err(Stop::Refused(error)) => Err(error),
+            Err(Stop::Needs(subject)) => panic!("needs {subject}"),
+        }
+    }
+
+    #[test]
+    fn what_is_sealed_is_opened_as_it_was_written() {
+        let hand = hand();
+        let sealed = seal(VALUE, &hand, OfForgotten::Refuse).unwrap();
+        assert!(!["on", "Ann", "Bob"].iter().any(|plain| sealed.contains(&format!("\"{plain}"))), "{sealed}");
+        assert!(sealed.contains(":340282366920938463463374607431768211455,"));
+        assert_eq!(open("here", &sealed, &hand), Ok(VALUE.to_owned()));
+        assert_eq!(open("there", &sealed, &hand), Err(PrivacyError::Tampered));
+    }
+
+    #[test]
+    fn two_sealed_values_do_not_change_places() {
+        let mut hand = hand();
+        let same: Held = hand["a"].clone();
+        hand.insert("b".into(), same);
+        let sealed = seal(&VALUE.replace("\"b\"", "\"a\""), &hand, OfForgotten::Refuse).unwrap();
+        let mut found = Vec::new();
+        each_sealed(&sealed, &mut |sealed| found.push(sealed.sealed.to_string()));
+        let swapped = sealed.replace(&found[1], "1").replace(&found[2], &found[1]).replace("\"1\"", &format!("\"{}\"", found[2]));
+        assert_ne!(swapped, sealed);
+        assert_eq!(open("here", &swapped, &hand), Err(PrivacyError::Tampered));
+        let other = sealed.replacen("\"nobody\"", "\"somebody\"", 1);
+        assert_eq!(open("here", &other, &hand), Err(PrivacyError::Tampered), "what stands in its place was changed");
+    }
+
+    #[test]
+    fn of_several_subjects_one_is_forgotten_and_one_is_lost() {
+        let mut hand = hand();
+        let sealed = seal(VALUE, &hand, OfForgotten::Refuse).unwrap();
+        hand.insert("a".into(), Held::Forgotten);
+        assert_eq!(open("here", &sealed, &hand), Ok(VALUE.replace("Ann", "nobody")));
+        assert_eq!(seal(VALUE, &hand, OfForgotten::Refuse), Err(PrivacyError::Forgotten { subject: "a".into() }));
+        let redacted = seal(VALUE, &hand, OfForgotten::Redact).unwrap();
+        assert_eq!(open("here", &redacted, &hand), Ok(VALUE.replace("Ann", "nobody")));
+        assert!(seal(&VALUE.replace("Ann", "nobody"), &hand, OfForgotten::Refuse).is_ok(), "nothing personal is new in it");
+        hand.insert("b".into(), Held::Lost);
+        assert_eq!(open("here", &sealed, &hand), Err(PrivacyError::KeyLost { subject: "b".into() }));
+        hand.insert("b".into(), Held::Key(Key::generate()));
+        assert!(matches!(open("here", &sealed, &hand), Err(PrivacyError::WrongKey { .. })));
+    }
+
+    #[test]
+    fn what_cannot_be_sealed_is_refused() {
+        let hand = hand();
+        let refused = |raw: &str| seal(raw, &hand, OfForgotten::Refuse).unwrap_err();
+        let field: Arc<str> = "/motto".into();
+        for nobody in ["null", "\"\"", "1.5", "{}", "true"] {
+            assert_eq!(
+                refused(&VALUE.replace(":7,", &format!(":{nobody},"))),
+                PrivacyError::NoSubject { field: Arc::clone(&field) }
+            );
+        }
+        assert_eq!(
+            refused(&VALUE.replace("\"name\":\"Bob\"", "\"nom\":1")),
+            PrivacyError::NotFound { field: "/members/1/name".into() }
+        );
+        let forged = r#"[{"$personal":{"of":"a","sealed":"","else":null}}]"#;
+        assert_eq!(refused(&VALUE.replace("\"total\":3", &format!("\"free\":{forged},\"total\":3"))), PrivacyError::Forged);
+        assert!(seal(&VALUE.replace("\"total\":3", "\"free\":\"$personal\",\"total\":3"), &hand, OfForgotten::Refuse).is_ok());
+    }
+
+    #[test]
+    fn what_belongs_to_several_is_redacted_with_each_of_them() {
+        let mut hand = hand();
+        let subjects = ["7".into(), "b".into()].into();
+        let sealed = seal_whole(&subjects, &["here"], &hand, OfForgotten::Refuse, "[1]", "null");
+        let Ok(sealed) = sealed else { panic!("not sealed") };
+        assert_eq!(open("here", &sealed, &hand), Ok("[1]".to_owned()));
+        for subject in ["7", "b"] {
+            let before = hand.insert(subject.into(), Held::Forgotten).unwrap();
+            assert_eq!(open("here", &sealed, &hand), Ok("null".to_owned()));
+            hand.insert(subject.into(), before);
+        }
+    }
+}

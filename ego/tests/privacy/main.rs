@@ -1,0 +1,9 @@
+//! What is sealed at rest, what is forgotten, and what is never written.
+
+mod at_rest;
+mod clinic;
+mod forgetting;
+mod keys;
+mod narrow;
+mod raw;
+mod sealed;

@@ -1,0 +1,25 @@
+use ego::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Event, Serialize, Deserialize)]
+enum AccountEvent {
+    Deposited { amount: u64 },
+}
+
+#[derive(Aggregate, Default, Serialize, Deserialize)]
+#[aggregate(name = "account", event = AccountEvent, snapshot(evry = 100, after = "10m", every = 5, every = 6))]
+struct Account {
+    balance: u64,
+}
+
+#[ego::handlers]
+impl Account {
+    #[apply]
+    fn apply(&mut self, event: &AccountEvent) {
+        match event {
+            AccountEvent::Deposited { amount } => self.balance += amount,
+        }
+    }
+}
+
+fn main() {}
