@@ -2,6 +2,7 @@
 
 use super::error::MaintenanceError;
 use super::{Digest, Maintenance};
+use crate::clock::{IdSource, UuidSource};
 use crate::message::{Actor, CommandId, Expected, Metadata, Name, Revision, StreamId};
 use crate::store::{AnyStore, Body, Commit, Direction, NewEvent, Store, StoreError, Verdict};
 use bytes::Bytes;
@@ -124,8 +125,8 @@ const ENDED: &str = "Ended";
 impl Maintenance {
     /// Enters an operation before it begins.
     pub(super) async fn enter(&self, operation: Operation) -> Result<Entered, MaintenanceError> {
-        let id = uuid::Uuid::now_v7().to_string();
-        let stream = StreamId::new(Name::fixed(KIND), id).map_err(|error| StoreError::other("entering the audit", error))?;
+        let id = UuidSource.next();
+        let stream = StreamId::new(Name::fixed(KIND), id.as_str()).map_err(|error| StoreError::other("entering the audit", error))?;
         let time = self.clock.now();
         let begun = Begun { operation, actor: self.actor.clone(), reason: self.reason.clone(), time };
         let entered = Entered { stream, actor: self.actor.clone() };
@@ -188,7 +189,7 @@ pub async fn entries(store: &AnyStore) -> Result<Vec<Entry>, StoreError> {
             break;
         }
     }
-    entries.sort_by(|one: &(_, Entry), other| one.0.cmp(&other.0));
+    entries.sort_by_key(|(position, _)| *position);
     Ok(entries.into_iter().map(|(_, entry)| entry).collect())
 }
 

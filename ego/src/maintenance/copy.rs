@@ -111,10 +111,8 @@ impl Copy {
 
     /// The copy, if the same one was finished before, and the audit of it interrupted.
     async fn finished(&self, source: &AnyStore, target: &AnyStore) -> Result<Option<Copied>, MaintenanceError> {
-        if finished(target).await?.as_deref() != Some(COPY) {
-            return Ok(None);
-        }
-        let head = target.head().await?;
+        // What stands behind it was entered into the audits since.
+        let Some(head) = finished(target, COPY).await? else { return Ok(None) };
         let digest = digest_of(source, &self.mapping, head, self.rows).await?;
         let same = digest == digest_of(target, &Mapping::default(), head, self.rows).await?;
         Ok(same.then_some(Copied { head, digest }))

@@ -26,9 +26,11 @@ pub(crate) async fn unfinished(store: &AnyStore) -> Result<Option<String>, Store
     mark(store, UNFINISHED).await
 }
 
-/// What the store was filled by, when it was finished.
-pub(super) async fn finished(store: &AnyStore) -> Result<Option<String>, StoreError> {
-    mark(store, FINISHED).await
+/// Where the log ended when the store was filled by `operation`; the outer `None` when it was not.
+pub(super) async fn finished(store: &AnyStore, operation: &str) -> Result<Option<Option<Position>>, StoreError> {
+    let mark = mark(store, FINISHED).await?;
+    let head = mark.as_ref().and_then(|mark| mark.rsplit_once('@')).filter(|(by, _)| *by == operation);
+    Ok(head.map(|(_, head)| head.parse().ok().and_then(Position::new)))
 }
 
 async fn mark(store: &AnyStore, name: &'static str) -> Result<Option<String>, StoreError> {
@@ -118,7 +120,7 @@ impl Fill {
 
     /// It is compared: engines may start on it.
     pub(super) async fn finish(self, operation: &str) -> Result<(), MaintenanceError> {
-        let finished = RowChange::put(MARKS, FINISHED, operation.to_owned());
+        let finished = RowChange::put(MARKS, FINISHED, format!("{operation}@{}", self.head));
         step(&self.target, vec![RowChange::remove(MARKS, UNFINISHED), finished]).await
     }
 

@@ -66,7 +66,7 @@ impl Maintenance {
             file.write_all(&text).map_err(failed)?;
             text.clear();
             commits += 1;
-            if commits % 256 == 0 {
+            if commits.is_multiple_of(256) {
                 progress(Progress { position, head });
             }
         }
@@ -107,7 +107,7 @@ impl Maintenance {
         let (types, progress) = (checked.types(), Some(Box::new(on_progress) as OnProgress));
         let operation = format!("import {expected}");
         let done = Transferred { head, digest: expected.clone() };
-        if finished(&self.store).await?.as_ref() == Some(&operation) {
+        if finished(&self.store, &operation).await?.is_some() {
             // Interrupted when it was entered.
             self.import_is_entered(&path, &expected).await?;
             return Ok(done);

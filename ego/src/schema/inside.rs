@@ -30,7 +30,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     type Error = Refusal;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Refusal> {
-        while let Some(name) = self.names.next() {
+        for name in self.names.by_ref() {
             if self.way != Given::UnlessRefused || self.value.choose(2)? == 0 {
                 let key = seed.deserialize(BorrowedStrDeserializer::new(name));
                 // On its way out of a deserializer it became a text.

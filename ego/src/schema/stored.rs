@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that a program stores, by its stored names.
 ///
-/// ```
+/// ```standalone_crate
 /// use ego::schema::Schema;
 ///
 /// // Everything that is linked into the program.

@@ -124,7 +124,7 @@ pub(super) async fn erased_streams_are_listed_in_order(bench: Bench) {
 /// Tables that have a row are listed, in the order of their names, and no others.
 pub(super) async fn tables_with_rows_are_listed(bench: Bench) {
     let store = bench.open().await;
-    assert_eq!(tables(&store).await, [Name::from(""); 0]);
+    assert!(tables(&store).await.is_empty());
     for table in ["view/b/1", "b", "ab", "a", "gone"] {
         put_one(&store, table, "1").await;
         put_one(&store, table, "2").await;

@@ -85,10 +85,10 @@ async fn write(scene: &mut Scene, source: &AnyStore, round: u32, said: &mut Vec<
         let page = format!("p-{}", scene.random.u32(..8));
         let (stream, body) = if number % 5 == 0 {
             let state = NewState { version: 1, payload: id.clone().into() };
-            (StreamId::new("state", &page)?, Body::State(state))
+            (StreamId::new("state", page.as_str())?, Body::State(state))
         } else {
             let event = |_| NewEvent { name: "Written".into(), version: 1, payload: vec![b'x'; 50].into(), tags: vec![] };
-            (StreamId::new(KIND, &page)?, Body::Events((0..scene.random.u32(..3)).map(event).collect()))
+            (StreamId::new(KIND, page.as_str())?, Body::Events((0..scene.random.u32(..3)).map(event).collect()))
         };
         let metadata = Arc::new(Metadata::new(CommandId::new(&id)?, "Write", ego::Timestamp::UNIX_EPOCH));
         let rows = vec![RowChange::put("pages", page, id)];
@@ -122,7 +122,7 @@ async fn check(mut scene: Scene) -> Outcome {
     let mut erased = Vec::new();
     for one in &said {
         match one {
-            Said::Erased(page) => erased.push(StreamId::new(KIND, page)?),
+            Said::Erased(page) => erased.push(StreamId::new(KIND, page.as_str())?),
             Said::Copied(round, head) => {
                 let target = open(target_of(&scene, *round))?;
                 let copied = target.read_log(None, &Filter::all(), usize::MAX).await?.items;
