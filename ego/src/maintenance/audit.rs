@@ -126,7 +126,8 @@ impl Maintenance {
     /// Enters an operation before it begins.
     pub(super) async fn enter(&self, operation: Operation) -> Result<Entered, MaintenanceError> {
         let id = UuidSource.next();
-        let stream = StreamId::new(Name::fixed(KIND), id.as_str()).map_err(|error| StoreError::other("entering the audit", error))?;
+        let stream =
+            StreamId::new(Name::fixed(KIND), id.as_str()).map_err(|error| StoreError::other("entering the audit", error))?;
         let time = self.clock.now();
         let begun = Begun { operation, actor: self.actor.clone(), reason: self.reason.clone(), time };
         let entered = Entered { stream, actor: self.actor.clone() };

@@ -89,6 +89,14 @@ async fn each_line_that_is_missing_twice_cut_or_changed_is_found_before_anything
             assert_eq!((found, fault), (last, LineFault::Sum));
         }
     }
+    // A commit with its events twice is found where it stands again.
+    for at in 0..lines.len() {
+        let json: serde_json::Value = serde_json::from_slice(lines[at]).unwrap();
+        let (Some(left), Some(1..)) = (json["commit"]["left"].as_u64(), json["commit"]["events"].as_u64()) else { continue };
+        let behind = at + 1 + usize::try_from(left).unwrap();
+        let (found, fault) = import(&[&lines[..behind], &lines[at..]].concat()).await;
+        assert!(found == behind as u64 + 1 && matches!(fault, LineFault::OutOfOrder { .. }), "line {found}: {fault}");
+    }
     let (found, fault) = import(&lines[..lines.len() - 1]).await;
     assert_eq!((found, fault), (last - 1, LineFault::Cut));
     let (found, fault) = import(&[]).await;
