@@ -23,10 +23,13 @@ pub struct SagaDescriptor {
     location: Location,
     sources: fn() -> Vec<Followed>,
     services: &'static [TypeRef],
-    consumers: fn(SagaOptions, &Arc<Shared>) -> [Arc<dyn Consumer>; 2],
+    consumers: MakeConsumers,
     /// What is personal in the state, if it says so.
     in_state: fn() -> Option<&'static Shape>,
 }
+
+/// What takes its inputs, and what sends its commands.
+type MakeConsumers = fn(SagaOptions, &Arc<Shared>) -> [Arc<dyn Consumer>; 2];
 
 inventory::collect!(SagaDescriptor);
 
@@ -80,7 +83,7 @@ impl SagaDescriptor {
 
     /// Those that follow a kind with something personal in its events, and do not say that they keep none of it.
     pub(crate) fn undeclared(all: &[Running], is_personal: impl Fn(&str) -> bool) -> Vec<StartProblem> {
-        let undeclared = all.iter().filter(|one| !(one.descriptor.in_state)().is_some_and(|shape| !shape.is_personal()));
+        let undeclared = all.iter().filter(|one| (one.descriptor.in_state)().is_none_or(|shape| shape.is_personal()));
         let problem = |one: &Running| {
             let followed = (one.descriptor.sources)().into_iter().find(|source| is_personal(source.kind))?;
             Some(StartProblem::UndeclaredSaga { saga: one.descriptor.party(), kind: followed.kind })

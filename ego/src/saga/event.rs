@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 /// What happened to an instance of a saga.
 #[derive(Event, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
+#[allow(clippy::large_enum_variant, reason = "nearly all are `Handled`, and none is kept")]
 pub enum SagaEvent {
     /// A method was given an input, and this is what it did.
     Handled {

@@ -68,7 +68,6 @@ use std::time::Duration;
 ///     .then_completed();
 /// # }
 /// ```
-#[must_use]
 pub fn test<S: SagaSources>() -> Given<S> {
     Given {
         instance: Instance::default(),
@@ -378,7 +377,7 @@ impl<S: SagaSources> Then<S> {
     /// When it has not.
     #[track_caller]
     pub fn then_completed(self) -> Self {
-        self.is_at(&Phase::Completed)
+        self.at_phase(&Phase::Completed)
     }
 
     /// It has failed for this reason.
@@ -387,7 +386,7 @@ impl<S: SagaSources> Then<S> {
     /// When it has not.
     #[track_caller]
     pub fn then_failed(self, reason: impl fmt::Display) -> Self {
-        self.is_at(&Phase::Failed { reason: reason.to_string() })
+        self.at_phase(&Phase::Failed { reason: reason.to_string() })
     }
 
     /// It takes its effects back for this reason; `compensated` when the saga gave none.
@@ -396,7 +395,7 @@ impl<S: SagaSources> Then<S> {
     /// When it does not.
     #[track_caller]
     pub fn then_compensating(self, reason: impl fmt::Display) -> Self {
-        self.is_at(&Phase::Compensating { reason: reason.to_string() })
+        self.at_phase(&Phase::Compensating { reason: reason.to_string() })
     }
 
     /// It goes on.
@@ -405,11 +404,11 @@ impl<S: SagaSources> Then<S> {
     /// When it does not.
     #[track_caller]
     pub fn then_running(self) -> Self {
-        self.is_at(&Phase::Running)
+        self.at_phase(&Phase::Running)
     }
 
     #[track_caller]
-    fn is_at(self, expected: &Phase) -> Self {
+    fn at_phase(self, expected: &Phase) -> Self {
         let found = self.phase.as_ref();
         assert!(found == Some(expected), "expected that it is {expected:?}, found {found:?}");
         self

@@ -1,6 +1,6 @@
 //! Layers around what a program sends itself: the commands of timers and of sagas, and what sagas are told.
 
-#![allow(unreachable_pub, reason = "a domain is public where it stands")]
+#![allow(missing_docs, unreachable_pub, reason = "a domain is public where it stands")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by failing")]
 
 use ego::consumer::ConsumerKind;

@@ -44,6 +44,7 @@ pub struct Tray {
     pub copy: ::std::string::String,
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "both forms of an upcaster are to be expanded here")]
 fn doubled(amount: u64) -> ::core::result::Result<(u64,), Infallible> {
     ::core::result::Result::Ok((amount * 2,))
 }
@@ -62,7 +63,7 @@ impl Tray {
         context: &Context,
     ) -> ::core::result::Result<u64, ::std::string::String> {
         ::core::future::ready(()).await;
-        self.copy = ::std::borrow::ToOwned::to_owned(context.id());
+        ::std::borrow::ToOwned::clone_into(context.id(), &mut self.copy);
         self.amount = ::core::cmp::Ord::min(limit.most(), self.amount + command.0);
         ::core::result::Result::Ok(self.amount)
     }

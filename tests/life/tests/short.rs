@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+#[allow(clippy::expect_used, reason = "a test says so by failing")]
 fn lives_through_twenty_five_kills(scenario: &str) {
     let status = Command::new(env!("CARGO_BIN_EXE_life")).arg(scenario).status().expect("the program runs");
     assert!(status.success(), "see what it printed");

@@ -16,4 +16,5 @@ mod message;
 mod sync;
 mod tests;
 #[path = "../../../ego/src/engine/turns.rs"]
+#[allow(dead_code, reason = "of the engine, this is the core alone")]
 mod turns;

@@ -159,6 +159,7 @@ macro_rules! state {
                 }
             }
 
+            #[allow(dead_code, reason = "not every fixture names it")]
             #[derive(Default, Clone, Serialize, Deserialize)]
             pub(super) struct Tally { $($fields)* }
             impl Aggregate for Tally {
