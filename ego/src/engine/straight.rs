@@ -75,7 +75,11 @@ fn decide<A: Aggregate, C: HandledBy<A>>(cell: &Arc<Cell<A>>, seat: &mut Seat<A>
     let copy = Copy::of(&command, cell);
     let services = Arc::clone(&order.pass.door().services);
     let context = Context::new(cell.stream.clone(), core.revision, Arc::clone(&order.metadata), services);
-    let output = match order.deciding(cell, core.revision).in_scope(|| call(command, &core.state, &context)) {
+    let output = match &order.span {
+        None => call(command, &core.state, &context),
+        Some(_) => order.deciding(cell, core.revision).in_scope(|| call(command, &core.state, &context)),
+    };
+    let output = match output {
         Ok(output) => output,
         Err(error) => {
             seat.core = None;
@@ -124,18 +128,22 @@ fn call<A: Aggregate, C: HandledBy<A>>(command: C, state: &A, context: &Context)
     }
 }
 
-/// One commit is a batch of one, for those who watch or count.
-fn append_one<A: Aggregate>(cell: &Cell<A>, store: &dyn Immediate, order: &Order, commit: Commit) -> Result<Verdict, StoreError> {
-    let append = |commit| {
-        let appended = std::panic::catch_unwind(AssertUnwindSafe(|| store.append_one(commit)));
-        appended.unwrap_or_else(|panic| Err(store_panicked(&*panic)))
-    };
-    if order.span.is_none() && cell.shared.meters.is_none() {
-        return append(commit);
-    }
+#[inline]
+fn append_one(store: &dyn Immediate, commit: Commit) -> Result<Verdict, StoreError> {
+    std::panic::catch_unwind(AssertUnwindSafe(|| store.append_one(commit))).unwrap_or_else(|panic| Err(store_panicked(&*panic)))
+}
+
+/// The same for those who watch or count: a commit is a batch of one.
+#[cold]
+fn append_seen<A: Aggregate>(
+    cell: &Cell<A>,
+    store: &dyn Immediate,
+    order: &Order,
+    commit: Commit,
+) -> Result<Verdict, StoreError> {
     let (began, told) = (Instant::now(), [Told::from(&commit)]);
     let span = order.span.as_ref().map_or_else(Span::none, |span| telemetry::commit(Some(span), 1));
-    let verdict = span.in_scope(|| append(commit));
+    let verdict = span.in_scope(|| append_one(store, commit));
     if let Ok(verdict) = &verdict {
         span.in_scope(|| telemetry::recorded(&told, std::slice::from_ref(verdict)));
     }
@@ -160,7 +168,11 @@ pub(super) fn record_now<A: Aggregate, R: Reply, E>(
         return Ok(Err(panic));
     }
     seat.events = events;
-    let verdict = append_one(cell, store, order, commit);
+    let verdict = if order.span.is_none() && cell.shared.meters.is_none() {
+        append_one(store, commit)
+    } else {
+        append_seen(cell, store, order, commit)
+    };
     match &verdict {
         Ok(Verdict::Committed(committed)) => {
             seat.lineage.advance(committed.position);

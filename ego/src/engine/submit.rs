@@ -80,6 +80,7 @@ impl<A: Aggregate, C: HandledBy<A>> Submit<A, C> {
         Box::pin(sent.instrument(around))
     }
 
+    #[cold]
     fn count(&self, answered: &Outcome<A, C>) {
         if let Some(meters) = &self.door.inner.shared.meters {
             meters.answered(TypeId::of::<(A, C)>(), answered);
@@ -100,6 +101,7 @@ impl Options {
 pub(super) type UnderWay<A, C> = Result<BoxFuture<'static, Outcome<A, C>>, Outcome<A, C>>;
 
 /// Takes the command to its aggregate.
+#[inline]
 pub(super) fn go<A: Aggregate, C: HandledBy<A>>(door: &Arc<Door>, id: &Text, command: C, options: Options) -> UnderWay<A, C> {
     let (cell, order) = take::<A, C>(door, id, options).map_err(Err)?;
     match straight(&cell, command, order) {
@@ -132,15 +134,23 @@ impl<A: Aggregate, C: HandledBy<A>> Future for Submit<A, C> {
             match self.send(command) {
                 Ok(under_way) => self.under_way = Some(under_way),
                 Err(outcome) => {
-                    self.count(&outcome);
+                    if self.door.inner.shared.meters.is_some() {
+                        self.count(&outcome);
+                    }
                     return Poll::Ready(outcome);
                 }
             }
         }
-        let Some(under_way) = &mut self.under_way else { return Poll::Pending };
-        let answered = std::task::ready!(under_way.as_mut().poll(cx));
-        self.count(&answered);
-        Poll::Ready(answered)
+        let polled = match &mut self.under_way {
+            Some(under_way) => under_way.as_mut().poll(cx),
+            None => Poll::Pending,
+        };
+        if self.door.inner.shared.meters.is_some()
+            && let Poll::Ready(outcome) = &polled
+        {
+            self.count(outcome);
+        }
+        polled
     }
 }
 

@@ -12,7 +12,8 @@ impl TenantStore {
     /// Nobody should be writing for the tenant meanwhile: what is recorded behind its back stays.
     ///
     /// # Errors
-    /// [`StoreError`]; what was erased until then stays so.
+    /// [`StoreError`]; what was erased until then stays so. [`StoreError::Other`] on a store that does not
+    /// [list its tables](Store::list_tables): rows are left then.
     pub async fn erase_tenant(&self) -> Result<(), StoreError> {
         const AT_ONCE: usize = 1000;
         // Erased streams are not listed any more: the first page is always the next.
@@ -28,18 +29,8 @@ impl TenantStore {
         for (consumer, _) in self.list_checkpoints().await? {
             self.delete_checkpoint(&consumer).await?;
         }
-        let registry = self.names.registry();
-        loop {
-            let tables = self.inner.list_rows(&registry, &[], None, AT_ONCE).await?;
-            for table in &tables.items {
-                let name = self.names.put(&String::from_utf8_lossy(&table.key));
-                self.remove_rows(&name).await?;
-                let row = RowChange::remove(registry.clone(), table.key.clone());
-                self.inner.step(Step { advance: None, rows: vec![row] }).await?;
-            }
-            if tables.next.is_none() {
-                break;
-            }
+        for table in self.list_tables().await? {
+            self.remove_rows(&self.names.put(&table)).await?;
         }
         self.remove_rows(&self.names.reach()).await
     }

@@ -34,12 +34,7 @@ impl Names {
         &self.prefix
     }
 
-    /// Where the tenant's tables are listed: no tenant's table, as no name begins with `@`.
-    pub(super) fn registry(&self) -> Name {
-        format!("{}tables", self.scope).into()
-    }
-
-    /// Where it stands how far the log was looked at for the tenant.
+    /// Where it stands how far the log was looked at for the tenant: no tenant's table, as no name begins with `@`.
     pub(super) fn reach(&self) -> Name {
         format!("{}reach", self.scope).into()
     }
@@ -138,8 +133,8 @@ mod tests {
             prop_assert_eq!(other.take(&kind), None);
             prop_assert_eq!(one.take_consumer(&consumer), Some(&*name));
             prop_assert_eq!(other.take_consumer(&consumer), None);
-            prop_assert!(one.registry() != other.registry() && one.take(&one.registry()).is_none());
-            prop_assert!(other.take(&one.registry()).is_none());
+            prop_assert!(one.reach() != other.reach() && one.take(&one.reach()).is_none());
+            prop_assert!(other.take(&one.reach()).is_none());
         }
     }
 

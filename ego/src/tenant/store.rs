@@ -11,7 +11,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -34,8 +33,6 @@ pub struct TenantStore {
     pub(super) inner: AnyStore,
     tenant: Tenant,
     pub(super) names: Names,
-    /// The tables that are listed as the tenant's.
-    tables: Mutex<HashSet<String>>,
     heads: Arc<Heads>,
     /// The last position that was answered here: it stays the head's when it is erased before anybody looks.
     answered: Mutex<Option<Position>>,
@@ -62,8 +59,8 @@ impl TenantStore {
     /// The same beside others of one store, for which its log is looked at together.
     pub(super) fn with(store: &AnyStore, tenant: Tenant, heads: Arc<Heads>) -> Result<Self, InvalidText> {
         let names = Names::of(&tenant)?;
-        let (tables, answered, closed) = (Mutex::default(), Mutex::default(), watch::Sender::new(false));
-        Ok(Self { inner: store.clone(), tenant, names, tables, heads, answered, closed })
+        let (answered, closed) = (Mutex::default(), watch::Sender::new(false));
+        Ok(Self { inner: store.clone(), tenant, names, heads, answered, closed })
     }
 
     /// Whose part it is.
@@ -122,26 +119,6 @@ impl TenantStore {
         }
     }
 
-    /// Lists the tables of these rows as the tenant's, before there is anything in them: so that they are found to be erased.
-    async fn list_tables(&self, rows: impl Iterator<Item = &RowChange> + Send) -> Result<(), StoreError> {
-        let new: HashSet<String> = {
-            let known = self.tables.lock();
-            let puts = rows.filter(|row| row.value.is_some() && row.is_valid() && !known.contains(&*row.table));
-            puts.map(|row| row.table.to_string()).collect()
-        };
-        if new.is_empty() {
-            return Ok(());
-        }
-        let listed = new.iter().map(|table| RowChange::put(self.names.registry(), table.clone(), Bytes::new())).collect();
-        match self.inner.step(Step { advance: None, rows: listed }).await? {
-            Stepped::Done => {
-                self.tables.lock().extend(new);
-                Ok(())
-            }
-            stepped => Err(StoreError::other(format!("listing a tenant's tables: {stepped:?}"), std::fmt::Error)),
-        }
-    }
-
     /// The commit as the store is given it, and its size as the tenant knows it if that is too large.
     fn put_commit(&self, mut commit: Commit, limit: usize) -> Result<(Commit, usize), StoreError> {
         let size = commit.size();
@@ -182,10 +159,22 @@ impl TenantStore {
         Some(StreamHead { stream, ..head })
     }
 
-    /// Whether the tenant has a stream behind this one.
-    async fn has_more(&self, after: &StreamId) -> Result<bool, StoreError> {
-        let next = self.inner.list_streams(None, Some(after), 1).await?;
-        Ok(next.items.first().is_some_and(|head| self.names.take(head.stream.kind()).is_some()))
+    /// Whether the first of these is the tenant's.
+    fn is_first(&self, heads: &Page<StreamHead, StreamId>) -> bool {
+        heads.items.first().is_some_and(|head| self.names.take(head.stream.kind()).is_some())
+    }
+
+    /// Behind where a list of the tenant's streams begins.
+    fn put_after(&self, after: Option<&StreamId>) -> Result<StreamId, StoreError> {
+        after.map_or_else(|| self.names.before_streams(), |after| self.names.put_stream(after))
+    }
+
+    /// What is the tenant's of a page of streams; where it goes on if all of the page is.
+    fn take_heads(&self, page: Page<StreamHead, StreamId>) -> (Vec<StreamHead>, Option<StreamId>) {
+        let found = page.items.len();
+        let items: Vec<_> = page.items.into_iter().map_while(|head| self.take_head(head)).collect();
+        let next = page.next.filter(|_| items.len() == found);
+        (items, next)
     }
 
     /// The same error, without the names of others.
@@ -218,7 +207,6 @@ impl Store for TenantStore {
 
     async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
         self.is_open()?;
-        self.list_tables(batch.iter().flat_map(|commit| &commit.rows)).await?;
         let limit = self.capabilities().max_commit_bytes;
         let put = batch.into_iter().map(|commit| self.put_commit(commit, limit)).collect::<Result<Vec<_>, _>>()?;
         let (batch, sizes): (Vec<_>, Vec<_>) = put.into_iter().unzip();
@@ -306,21 +294,37 @@ impl Store for TenantStore {
         limit: usize,
     ) -> Result<Page<StreamHead, StreamId>, StoreError> {
         self.is_open()?;
-        let kind = kind.map(|kind| self.names.put(kind));
-        let after = match after {
-            Some(after) => self.names.put_stream(after)?,
-            None => self.names.before_streams()?,
-        };
-        let page = self.inner.list_streams(kind.as_deref(), Some(&after), limit).await?;
-        let found = page.items.len();
-        let items: Vec<_> = page.items.into_iter().map_while(|head| self.take_head(head)).collect();
-        let next = match page.next {
-            Some(next) if items.len() == found && (kind.is_some() || self.has_more(&next).await?) => {
+        let (kind, after) = (kind.map(|kind| self.names.put(kind)), self.put_after(after)?);
+        let (items, next) = self.take_heads(self.inner.list_streams(kind.as_deref(), Some(&after), limit).await?);
+        let next = match next {
+            Some(next) if kind.is_some() || self.is_first(&self.inner.list_streams(None, Some(&next), 1).await?) => {
                 self.names.take_stream(&next)
             }
             _ => None,
         };
         Ok(Page { items, next })
+    }
+
+    async fn list_erased(&self, after: Option<&StreamId>, limit: usize) -> Result<Page<StreamHead, StreamId>, StoreError> {
+        self.is_open()?;
+        let after = self.put_after(after)?;
+        let (items, next) = self.take_heads(self.inner.list_erased(Some(&after), limit).await?);
+        let next = match next {
+            Some(next) if self.is_first(&self.inner.list_erased(Some(&next), 1).await?) => self.names.take_stream(&next),
+            _ => None,
+        };
+        Ok(Page { items, next })
+    }
+
+    async fn list_commands(&self, stream: &StreamId, from: u64, limit: usize) -> Result<Page<Committed, u64>, StoreError> {
+        self.is_open()?;
+        self.inner.list_commands(&self.names.put_stream(stream)?, from, limit).await
+    }
+
+    async fn list_tables(&self) -> Result<Vec<Name>, StoreError> {
+        self.is_open()?;
+        let tables = self.inner.list_tables().await?;
+        Ok(tables.iter().filter_map(|table| self.names.take(table)).map(Name::from).collect())
     }
 
     async fn event_types(&self) -> Result<Vec<EventType>, StoreError> {
@@ -390,7 +394,6 @@ impl Store for TenantStore {
 
     async fn step(&self, mut step: Step) -> Result<Stepped, StoreError> {
         self.is_open()?;
-        self.list_tables(step.rows.iter()).await?;
         let (size, limit) = (step.size(), self.capabilities().max_commit_bytes);
         self.put_rows(&mut step.rows);
         let mut too_far = None;
@@ -405,7 +408,7 @@ impl Store for TenantStore {
         }
         if size > limit {
             let missing = (self.inner.capabilities().max_commit_bytes + 1).saturating_sub(step.size());
-            step.rows.push(RowChange::put(self.names.registry(), Bytes::new(), vec![0; missing]));
+            step.rows.push(RowChange::put(self.names.reach(), Bytes::new(), vec![0; missing]));
         }
         match (self.inner.step(step).await, too_far) {
             (Ok(Stepped::TooLarge { .. }), _) if size > limit => Ok(Stepped::TooLarge { bytes: size, limit }),

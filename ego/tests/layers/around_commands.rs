@@ -142,6 +142,12 @@ async fn answers_come_back_through_layers_as_they_are() {
     let repeated = engine.send::<Counter>("1", Add { by: 5 }).command_id("c").await.unwrap();
     assert_eq!((repeated.reply, repeated.repeated), (10, true));
 
+    // A command of nothing is recorded only if its sender gave the id.
+    for repeated in [false, true] {
+        let named = engine.send::<Counter>("1", Name { name: "x".into() }).command_id("n").await.unwrap();
+        assert_eq!((&*named.reply, named.repeated), ("x", repeated));
+    }
+
     let error = engine.send::<Counter>("1", Add { by: 51 }).await.unwrap_err();
     assert_eq!(error.rejection(), Some(&TooMuch(51)));
     let error = engine.dispatch("counter", "1", "Add", json!({ "by": 52 })).await.unwrap_err();

@@ -38,7 +38,7 @@ impl Owner {
 #[async_trait]
 impl Store for Owner {
     delegate_store!(tenant: capabilities, append, is_new_command, find_command, stream_head, read_stream, read_log, head,
-        wait_for_head, list_streams, event_types, save_snapshot, load_snapshot, delete_snapshot, load_state, read_states,
+        wait_for_head, list_streams, list_erased, list_commands, list_tables, event_types, save_snapshot, load_snapshot, delete_snapshot, load_state, read_states,
         save_checkpoint, load_checkpoint, list_checkpoints, delete_checkpoint, step, load_rows, list_rows, delete_up_to, erase);
 
     async fn close(&self) -> Result<(), StoreError> {
@@ -97,7 +97,7 @@ impl Noisy {
 #[async_trait]
 impl Store for Noisy {
     delegate_store!(tenant: capabilities, is_new_command, find_command, stream_head, read_stream, read_log, head, wait_for_head,
-        list_streams, event_types, save_snapshot, load_snapshot, delete_snapshot, load_state, read_states, save_checkpoint, load_checkpoint,
+        list_streams, list_erased, list_commands, list_tables, event_types, save_snapshot, load_snapshot, delete_snapshot, load_state, read_states, save_checkpoint, load_checkpoint,
         list_checkpoints, delete_checkpoint, load_rows, list_rows, delete_up_to, erase, close);
 
     async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
