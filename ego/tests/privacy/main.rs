@@ -4,6 +4,7 @@ mod at_rest;
 mod clinic;
 mod forgetting;
 mod keys;
+mod kills;
 mod narrow;
 mod raw;
 mod sealed;
