@@ -107,7 +107,8 @@ impl Engine {
     /// # Errors
     /// [`InvalidText`] for an actor that is empty, too long, or holds control characters.
     pub fn maintain(&self, actor: impl AsRef<str>, reason: impl Into<String>) -> Result<Maintenance, InvalidText> {
-        let (store, clock) = (self.store().clone(), Arc::clone(&self.shared().clock));
+        // What is personal stays sealed, in copies and exports, too.
+        let (store, clock) = (self.store_at_rest().clone(), Arc::clone(&self.shared().clock));
         Ok(Maintenance { store, engine: Some(self.clone()), clock, actor: Actor::new(actor)?, reason: reason.into() })
     }
 }

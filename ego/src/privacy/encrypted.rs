@@ -197,7 +197,7 @@ fn hex(bytes: &[u8]) -> String {
 
 #[async_trait]
 impl<S: Store> Store for Encrypted<S> {
-    delegate_store!(inner: is_new_command, stream_head, head, wait_for_head, list_streams, event_types, delete_snapshot,
+    delegate_store!(inner: is_new_command, stream_head, head, wait_for_head, list_streams, list_erased, event_types, delete_snapshot,
         save_checkpoint, load_checkpoint, list_checkpoints, delete_checkpoint, delete_up_to, erase, close);
 
     fn capabilities(&self) -> Capabilities {
@@ -233,6 +233,19 @@ impl<S: Store> Store for Encrypted<S> {
     async fn find_command(&self, stream: &StreamId, id: &CommandId) -> Result<Option<Committed>, StoreError> {
         let found = self.inner.find_command(stream, id).await?;
         found.map(|committed| self.open_committed(stream, committed)).transpose()
+    }
+
+    async fn list_commands(&self, stream: &StreamId, from: u64, limit: usize) -> Result<Page<Committed, u64>, StoreError> {
+        let Page { items, next } = self.inner.list_commands(stream, from, limit).await?;
+        let opened = items.into_iter().map(|committed| self.open_committed(stream, committed));
+        Ok(Page { items: opened.collect::<Result<_, _>>()?, next })
+    }
+
+    /// Without its own.
+    async fn list_tables(&self) -> Result<Vec<Name>, StoreError> {
+        let mut tables = self.inner.list_tables().await?;
+        tables.retain(|table| *table != KEYS);
+        Ok(tables)
     }
 
     async fn read_stream(

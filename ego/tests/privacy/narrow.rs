@@ -10,7 +10,7 @@ const LIMIT: usize = 2 << 20;
 
 #[async_trait]
 impl<S: Store> Store for Narrow<S> {
-    delegate_store!(0: is_new_command, find_command, stream_head, read_stream, read_log, head, wait_for_head, list_streams, event_types,
+    delegate_store!(0: is_new_command, find_command, stream_head, read_stream, read_log, head, wait_for_head, list_streams, list_erased, list_commands, list_tables, event_types,
         save_snapshot, load_snapshot, delete_snapshot, load_state, read_states, save_checkpoint, load_checkpoint, list_checkpoints,
         delete_checkpoint, load_rows, list_rows, delete_up_to, erase, close);
 

@@ -169,6 +169,34 @@ async fn caught_up(engine: &Engine) {
     panic!("{:?} are behind {head:?}", engine.store().list_checkpoints().await);
 }
 
+/// An export of a running engine's store, and what is made of it.
+#[tokio::test]
+async fn an_export_is_sealed_and_can_be_read_with_the_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = busy(folder.path()).await;
+    caught_up(&engine).await;
+    let export = folder.path().join("export");
+    std::fs::create_dir(&export).unwrap();
+    engine.maintain("op", "a backup").unwrap().export_to(export.join("all.jsonl"), |_| ()).await.unwrap();
+    stop(engine).await;
+    holds_nothing_of(&export, &SECRETS);
+    let store = ego::store::MemoryStore::new();
+    let maintenance = ego::maintenance::Maintenance::of(store.clone(), "op", "a restore").unwrap();
+    maintenance.import_from(export.join("all.jsonl"), |_| ()).await.unwrap();
+    let engine = Engine::builder()
+        .store(store)
+        .subject_keys(keys(folder.path()))
+        .projection::<ByName>(ego::projection::ProjectionOptions::new().paused())
+        .start()
+        .await
+        .unwrap();
+    assert_eq!(engine.load::<Patient>("p-1").await.unwrap().state.name, NAME);
+    assert_eq!(engine.view::<Card>("p-1").await.unwrap().unwrap().name, NAME);
+    engine.forget("ann").await.unwrap();
+    assert_eq!(engine.load::<Patient>("p-1").await.unwrap().state.name, "somebody");
+    stop(engine).await;
+}
+
 #[tokio::test]
 async fn a_durable_state_and_its_replies_are_sealed() {
     let folder = tempfile::tempdir().unwrap();
