@@ -160,6 +160,7 @@ macro_rules! state {
             }
 
             #[derive(Default, Clone, Serialize, Deserialize)]
+            #[allow(dead_code, reason = "not every shape is that of a snapshot")]
             pub(super) struct Tally { $($fields)* }
             impl Aggregate for Tally {
                 const KIND: &'static str = "tally";
