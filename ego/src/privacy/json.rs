@@ -56,6 +56,8 @@ pub(super) enum OfForgotten {
     Refuse,
     /// The redacted value is written: what is derived from facts is derived from redacted ones now.
     Redact,
+    /// A sealed value is written that nobody can open, so that who reads it is told who was forgotten.
+    Mark,
 }
 
 /// A JSON object with its members as they are written.
@@ -242,13 +244,21 @@ fn seal_for(
     match hand.get(subject) {
         None => Err(Stop::Needs(Arc::clone(subject))),
         Some(Held::Lost) => Err(PrivacyError::KeyLost { subject: Arc::clone(subject) }.into()),
-        Some(Held::Forgotten) if of_forgotten == OfForgotten::Redact => Ok(redacted.to_owned()),
-        Some(Held::Forgotten) => Err(PrivacyError::Forgotten { subject: Arc::clone(subject) }.into()),
+        Some(Held::Forgotten) => match of_forgotten {
+            OfForgotten::Refuse => Err(PrivacyError::Forgotten { subject: Arc::clone(subject) }.into()),
+            OfForgotten::Redact => Ok(redacted.to_owned()),
+            OfForgotten::Mark => Ok(sealed_as(subject, "", redacted)),
+        },
         Some(Held::Key(key)) => {
             let sealed = STANDARD_NO_PAD.encode(key.seal(&bind(subject), raw.as_bytes()));
-            Ok(format!(r#"{{"{TAG}":{{"of":{},"sealed":"{sealed}","else":{redacted}}}}}"#, text(subject)))
+            Ok(sealed_as(subject, &sealed, redacted))
         }
     }
+}
+
+/// As it is written.
+fn sealed_as(subject: &str, sealed: &str, redacted: &str) -> String {
+    format!(r#"{{"{TAG}":{{"of":{},"sealed":"{sealed}","else":{redacted}}}}}"#, text(subject))
 }
 
 /// Seals a whole value for several subjects, one after the other, so that it is redacted as soon as one of them is forgotten.

@@ -27,7 +27,15 @@
 //!
 //! **Afterwards** new events and states with personal data of somebody who was forgotten are refused
 //! ([`Refusal::Privacy`](crate::store::Refusal::Privacy)), and what is derived from older events – views, snapshots – gets the redacted
-//! value. A command whose reply was sealed is not answered again: repeating it is refused, too, and has no second effect.
+//! value. A reply that was sealed, or that comes from a stream with data of somebody who was forgotten, is given once: repeating its command
+//! is an error, too, and has no second effect.
+//!
+//! **Several programs on one store** may share a place of keys. Each keeps keys in memory for half a minute at most; what an aggregate or a
+//! view holds in memory of another program it holds until it is loaded anew, and what is written of it is redacted or refused.
+//!
+//! **Sagas** keep what they are given in records of their own, which are not sealed: one that follows events with personal fields has to
+//! say that it keeps and sends none of them (`#[derive(Personal)]`, `#[personal(none)]`), and such an event cannot wait in an instance.
+//! **Timers** hold commands: one of a kind with personal fields has to say what is personal in it.
 
 mod encrypted;
 mod files;

@@ -128,7 +128,8 @@ impl Vault {
         if self.personal.is_in(stream.kind()) && may_tell_of_somebody(reply) {
             subjects.extend(self.subjects_before(stream).await?);
             let place = ["reply", stream.kind(), stream.id(), metadata.command_id.as_str()];
-            *reply = self.seal_whole(hand, &place, &subjects, OfForgotten::Refuse, reply).await?;
+            // Whoever was forgotten before may still be in the memory of another program: such a reply is given once.
+            *reply = self.seal_whole(hand, &place, &subjects, OfForgotten::Mark, reply).await?;
         }
         Ok(())
     }

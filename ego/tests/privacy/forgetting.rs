@@ -97,6 +97,11 @@ async fn nothing_new_is_recorded_of_who_was_forgotten() {
     engine.send::<Patient>("p-9", redacted).await.unwrap();
     engine.send::<Patient>("p-9", Move(3)).await.unwrap();
     engine.send::<Patient>("p-9", admit("carl", 1)).await.unwrap();
+    // A command without a reply is refused for its event alone.
+    engine.forget("7").await.unwrap();
+    let visit = Visit(vec![Visitor { id: 7, name: FRIEND.to_owned() }]);
+    let refused = engine.send::<Patient>("p-2", visit).await.unwrap_err();
+    assert!(matches!(&refused, CommandError::Refused(Refusal::Privacy(PrivacyError::Forgotten { .. }))), "{refused}");
     stop(engine).await;
 }
 
@@ -118,6 +123,21 @@ async fn a_sealed_reply_is_not_given_again_and_has_no_second_effect() {
     }
     assert_eq!(engine.send::<Patient>("p-1", Move(2)).command_id("move").await.unwrap().reply, 1);
     assert_eq!(engine.load::<Patient>("p-1").await.unwrap().revision, before);
+    stop(engine).await;
+}
+
+/// Who was forgotten may still be in the memory of another program, and so in what it replies.
+#[tokio::test]
+async fn where_somebody_was_forgotten_a_reply_is_given_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = busy(folder.path()).await;
+    engine.forget("ann").await.unwrap();
+    let label = engine.send::<Patient>("p-1", Label).command_id("later").await.unwrap();
+    assert_eq!(label.reply, "somebody in 2");
+    let told = engine.send::<Patient>("p-1", Label).command_id("later").await.unwrap_err();
+    assert!(matches!(&told, CommandError::Store(StoreError::Sealed { source: PrivacyError::Forgotten { .. }, .. })), "{told:?}");
+    assert_eq!(engine.send::<Patient>("p-1", Move(4)).command_id("on").await.unwrap().reply, 2);
+    assert_eq!(engine.send::<Patient>("p-1", Move(4)).command_id("on").await.unwrap().reply, 2);
     stop(engine).await;
 }
 

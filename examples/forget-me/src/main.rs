@@ -23,7 +23,7 @@ use std::time::Duration;
 /// What happens to a library card. The id says nothing of the reader: it is what the key is kept under, and stays readable.
 #[derive(Event, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[event(subject = reader)]
-pub enum CardEvent {
+enum CardEvent {
     Issued {
         reader: String,
         #[personal(redacted = "a former reader")]
@@ -37,20 +37,20 @@ pub enum CardEvent {
 }
 
 #[derive(Command, Debug, Serialize, Deserialize)]
-pub struct Issue {
-    pub reader: String,
-    pub name: String,
-    pub email: Option<String>,
+struct Issue {
+    reader: String,
+    name: String,
+    email: Option<String>,
 }
 
 #[derive(Command, Debug, Serialize, Deserialize)]
-pub struct Lend {
-    pub book: String,
+struct Lend {
+    book: String,
 }
 
 #[derive(Aggregate, Default, Debug)]
 #[aggregate(name = "card", event = CardEvent)]
-pub struct Card {
+struct Card {
     name: Option<String>,
     books: Vec<String>,
 }
@@ -82,7 +82,7 @@ impl Card {
 /// What the desk sees. Without `Personal` the engine would not start: the view is folded from events with personal fields.
 #[derive(Personal, Default, Debug, PartialEq, Serialize, Deserialize)]
 #[personal(subject = reader)]
-pub struct AtTheDesk {
+struct AtTheDesk {
     reader: String,
     #[personal(redacted = "a former reader")]
     name: String,
