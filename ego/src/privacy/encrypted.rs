@@ -197,8 +197,8 @@ fn hex(bytes: &[u8]) -> String {
 
 #[async_trait]
 impl<S: Store> Store for Encrypted<S> {
-    delegate_store!(inner: is_new_command, stream_head, head, wait_for_head, list_streams, event_types, delete_snapshot,
-        save_checkpoint, load_checkpoint, list_checkpoints, delete_checkpoint, delete_up_to, erase, close);
+    delegate_store!(inner: is_new_command, stream_head, head, wait_for_head, list_streams, list_erased, list_tables, event_types,
+        delete_snapshot, save_checkpoint, load_checkpoint, list_checkpoints, delete_checkpoint, delete_up_to, erase, close);
 
     fn capabilities(&self) -> Capabilities {
         Capabilities { max_commit_bytes: self.limit(), ..self.inner.capabilities() }
@@ -233,6 +233,12 @@ impl<S: Store> Store for Encrypted<S> {
     async fn find_command(&self, stream: &StreamId, id: &CommandId) -> Result<Option<Committed>, StoreError> {
         let found = self.inner.find_command(stream, id).await?;
         found.map(|committed| self.open_committed(stream, committed)).transpose()
+    }
+
+    async fn list_commands(&self, stream: &StreamId, from: u64, limit: usize) -> Result<Page<Committed, u64>, StoreError> {
+        let Page { items, next } = self.inner.list_commands(stream, from, limit).await?;
+        let items = items.into_iter().map(|committed| self.open_committed(stream, committed)).collect::<Result<_, _>>()?;
+        Ok(Page { items, next })
     }
 
     async fn read_stream(

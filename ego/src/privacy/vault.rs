@@ -219,8 +219,8 @@ pub(super) fn may_tell_of_somebody(reply: &[u8]) -> bool {
 
 #[async_trait]
 impl Store for Vault {
-    delegate_store!(inner: capabilities, is_new_command, stream_head, head, wait_for_head, list_streams, event_types, delete_snapshot,
-        save_checkpoint, load_checkpoint, list_checkpoints, delete_checkpoint, delete_up_to, erase, close);
+    delegate_store!(inner: capabilities, is_new_command, stream_head, head, wait_for_head, list_streams, list_erased, list_tables, event_types,
+        delete_snapshot, save_checkpoint, load_checkpoint, list_checkpoints, delete_checkpoint, delete_up_to, erase, close);
 
     async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
         let mut hand = Hand::new();
@@ -274,6 +274,16 @@ impl Store for Vault {
         let place = ["reply", stream.kind(), stream.id(), id.as_str()];
         self.open_reply(&mut Hand::new(), stream, &mut found).await.map_err(at(&place))?;
         Ok(Some(found))
+    }
+
+    async fn list_commands(&self, stream: &StreamId, from: u64, limit: usize) -> Result<Page<Committed, u64>, StoreError> {
+        let mut page = self.inner.list_commands(stream, from, limit).await?;
+        for found in &mut page.items {
+            let place = ["reply", stream.kind(), stream.id(), found.command_id.as_str()];
+            let place = place.map(str::to_owned);
+            self.open_reply(&mut Hand::new(), stream, found).await.map_err(at(&place.each_ref().map(|part| &**part)))?;
+        }
+        Ok(page)
     }
 
     async fn read_stream(
