@@ -14,6 +14,7 @@ use super::ticket::Ticket;
 use crate::message::{CommandId, Revision};
 use crate::model::{Aggregate, Command, Context, HandledBy, fold};
 use crate::store::{Commit, Refusal, Store, StoreError, Verdict};
+use crate::telemetry;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::cell::Cell as Slot;
@@ -24,7 +25,7 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 /// A command, and everything that is needed to answer it.
 pub(super) struct CommandJob<A: Aggregate, C: HandledBy<A>> {
@@ -40,6 +41,8 @@ pub(super) struct Rest<A: Aggregate, C: HandledBy<A>> {
     turn: Option<Turn>,
     /// How often the command decided on a state that was not the recorded one.
     attempts: u32,
+    /// The span of its sending, if somebody watches.
+    span: Option<Box<Span>>,
 }
 
 /// The sender's end.
@@ -90,7 +93,8 @@ impl<A: Aggregate, C: HandledBy<A>> Rest<A, C> {
             timeout: order.timeout,
             shared: Arc::clone(shared),
         };
-        (Self { order, ticket, answerer, turn: None, attempts: 0 }, waiting)
+        let span = telemetry::is_watched().then(|| Box::new(Span::current()));
+        (Self { order, ticket, answerer, turn: None, attempts: 0, span }, waiting)
     }
 
     /// The same for a command that has had its turn and has decided.
@@ -99,6 +103,12 @@ impl<A: Aggregate, C: HandledBy<A>> Rest<A, C> {
         rest.turn = Some(turn);
         rest.ticket.reopen();
         (rest, waiting)
+    }
+
+    /// Within this the command is decided.
+    fn deciding(&self, cell: &Cell<A>, revision: Option<Revision>) -> Span {
+        let span = self.span.as_ref();
+        span.map_or_else(Span::none, |span| telemetry::decide(span, &cell.stream, C::NAME, revision))
     }
 
     fn answer(self, outcome: Outcome<A, C>) {
@@ -260,7 +270,7 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
         } else {
             let services = Arc::clone(&cell.shared.services);
             let context = Context::new(cell.stream.clone(), core.revision, Arc::clone(&rest.order.metadata), services);
-            let deciding = rest.order.deciding(cell, core.revision);
+            let deciding = rest.deciding(cell, core.revision);
             match rest.run_handler(command, &core.state, &context).instrument(deciding).await {
                 Ok(output) => rest.order.judge::<A, C>(cell, core, output, context.into_effects(), events),
                 Err(error) => {
@@ -296,7 +306,7 @@ impl<A: Aggregate, C: HandledBy<A>> CommandJob<A, C> {
                         events.clear();
                         return seat.unfold();
                     }
-                    return match record_now(cell, store, seat, &rest.order, commit, reply) {
+                    return match record_now(cell, store, seat, &rest.order, rest.span.as_deref(), commit, reply) {
                         Ok(outcome) => rest.answer(outcome),
                         Err(error) => rest.again(cell, copy, error),
                     };

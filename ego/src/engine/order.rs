@@ -11,7 +11,6 @@ use crate::codec::{AnyCodec, CodecError};
 use crate::message::{CommandId, Expected, Metadata, Name, Revision};
 use crate::model::{Aggregate, Effects, Event, HandledBy, HandlerResult, Reply};
 use crate::store::{Body, Commit, Committed, NewEvent, NewState, Refusal, StoreError, Verdict};
-use crate::telemetry;
 use crate::timer::Firing;
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -20,7 +19,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-use tracing::Span;
 
 /// What came with a command.
 pub(super) struct Order {
@@ -33,8 +31,6 @@ pub(super) struct Order {
     pub(super) pass: Pass,
     /// The timer whose command it is.
     pub(super) firing: Option<Arc<Firing>>,
-    /// The span of its sending, if somebody watches.
-    pub(super) span: Option<Box<Span>>,
     /// When the first timer is due that is recorded with it.
     pub(super) alarm: Option<Timestamp>,
 }
@@ -54,12 +50,6 @@ pub(super) enum Decided<A: Aggregate, C: HandledBy<A>> {
 }
 
 impl Order {
-    /// Within this a command is decided.
-    pub(super) fn deciding<A: Aggregate>(&self, cell: &Cell<A>, revision: Option<Revision>) -> Span {
-        let span = self.span.as_ref();
-        span.map_or_else(Span::none, |span| telemetry::decide(span, &cell.stream, &self.metadata.command, revision))
-    }
-
     pub(super) fn id(&self) -> &CommandId {
         &self.metadata.command_id
     }

@@ -75,10 +75,8 @@ fn decide<A: Aggregate, C: HandledBy<A>>(cell: &Arc<Cell<A>>, seat: &mut Seat<A>
     let copy = Copy::of(&command, cell);
     let services = Arc::clone(&order.pass.door().services);
     let context = Context::new(cell.stream.clone(), core.revision, Arc::clone(&order.metadata), services);
-    let output = match &order.span {
-        None => call(command, &core.state, &context),
-        Some(_) => order.deciding(cell, core.revision).in_scope(|| call(command, &core.state, &context)),
-    };
+    let output =
+        if telemetry::is_watched() { call_seen(command, &core.state, &context) } else { call(command, &core.state, &context) };
     let output = match output {
         Ok(output) => output,
         Err(error) => {
@@ -97,7 +95,7 @@ fn decide<A: Aggregate, C: HandledBy<A>>(cell: &Arc<Cell<A>>, seat: &mut Seat<A>
         Decided::Nothing(outcome) => What::Answer(outcome),
         Decided::Record(commit, reply) => {
             if settled && let Some(store) = cell.shared.store.immediate() {
-                return match record_now(cell, store, seat, &order, commit, reply) {
+                return match record_now(cell, store, seat, &order, None, commit, reply) {
                     Ok(outcome) => Step::Answered(outcome),
                     Err(error) => match copy.command(cell) {
                         Some(command) => Step::Long(command, order),
@@ -116,6 +114,17 @@ fn decide<A: Aggregate, C: HandledBy<A>>(cell: &Arc<Cell<A>>, seat: &mut Seat<A>
     }
 }
 
+/// The same for those who watch.
+#[cold]
+fn call_seen<A: Aggregate, C: HandledBy<A>>(
+    command: C,
+    state: &A,
+    context: &Context,
+) -> Result<C::Output, CommandError<C::Error>> {
+    let deciding = telemetry::decide(&Span::current(), context.stream(), C::NAME, context.revision());
+    deciding.in_scope(|| call(command, state, context))
+}
+
 fn call<A: Aggregate, C: HandledBy<A>>(command: C, state: &A, context: &Context) -> Result<C::Output, CommandError<C::Error>> {
     let called = AssertUnwindSafe(|| {
         let handler = pin!(command.decide(state, context));
@@ -128,7 +137,7 @@ fn call<A: Aggregate, C: HandledBy<A>>(command: C, state: &A, context: &Context)
     }
 }
 
-#[inline]
+#[inline(always)]
 fn append_one(store: &dyn Immediate, commit: Commit) -> Result<Verdict, StoreError> {
     std::panic::catch_unwind(AssertUnwindSafe(|| store.append_one(commit))).unwrap_or_else(|panic| Err(store_panicked(&*panic)))
 }
@@ -138,11 +147,11 @@ fn append_one(store: &dyn Immediate, commit: Commit) -> Result<Verdict, StoreErr
 fn append_seen<A: Aggregate>(
     cell: &Cell<A>,
     store: &dyn Immediate,
-    order: &Order,
+    within: Option<&Span>,
     commit: Commit,
 ) -> Result<Verdict, StoreError> {
     let (began, told) = (Instant::now(), [Told::from(&commit)]);
-    let span = order.span.as_ref().map_or_else(Span::none, |span| telemetry::commit(Some(span), 1));
+    let span = telemetry::commit(Some(within.unwrap_or(&Span::current())), 1);
     let verdict = span.in_scope(|| append_one(store, commit));
     if let Ok(verdict) = &verdict {
         span.in_scope(|| telemetry::recorded(&told, std::slice::from_ref(verdict)));
@@ -153,13 +162,14 @@ fn append_seen<A: Aggregate>(
     verdict
 }
 
-/// Records a commit in the call: nothing is under way that it could rely on, so it need not stand in line. `Err` when the command has
+/// Records a commit in the call of its sender, or of whoever runs the aggregate, `within` the sender's span: nothing is under way that it could rely on, so it need not stand in line. `Err` when the command has
 /// to decide again.
 pub(super) fn record_now<A: Aggregate, R: Reply, E>(
     cell: &Arc<Cell<A>>,
     store: &dyn Immediate,
     seat: &mut Seat<A>,
     order: &Order,
+    within: Option<&Span>,
     commit: Commit,
     reply: R,
 ) -> Result<Answer<R, E>, CommandError<E>> {
@@ -168,10 +178,10 @@ pub(super) fn record_now<A: Aggregate, R: Reply, E>(
         return Ok(Err(panic));
     }
     seat.events = events;
-    let verdict = if order.span.is_none() && cell.shared.meters.is_none() {
+    let verdict = if cell.shared.meters.is_none() && !telemetry::is_watched() {
         append_one(store, commit)
     } else {
-        append_seen(cell, store, order, commit)
+        append_seen(cell, store, within, commit)
     };
     match &verdict {
         Ok(Verdict::Committed(committed)) => {

@@ -178,8 +178,7 @@ fn take<A: Aggregate, C: HandledBy<A>>(door: &Arc<Door>, id: &str, options: Opti
     let now = Instant::now();
     let deadline = now.checked_add(timeout).unwrap_or(now + FAR);
     let cell = place.cell(id, shared.uptime_at(now))?;
-    let span = telemetry::is_watched().then(|| Box::new(Span::current()));
-    let order = Order { span, metadata: Arc::new(metadata), own_id, expected, deadline, timeout, pass, firing, alarm: None };
+    let order = Order { metadata: Arc::new(metadata), own_id, expected, deadline, timeout, pass, firing, alarm: None };
     if now >= deadline { Err(order.timed_out(own_id)) } else { Ok((cell, order)) }
 }
 

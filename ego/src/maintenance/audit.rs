@@ -135,10 +135,14 @@ impl Maintenance {
         Ok(entered)
     }
 
-    /// Enters how it ended, into this store.
-    pub(super) async fn end(&self, entered: &Entered, store: &AnyStore, outcome: Outcome) -> Result<(), MaintenanceError> {
+    /// Enters how it ended into these stores, the same in each.
+    pub(super) async fn end(&self, entered: &Entered, stores: &[&AnyStore], outcome: Outcome) -> Result<(), MaintenanceError> {
         let time = self.clock.now();
-        Ok(entered.record(store, ENDED, &Ended { outcome, time }, Expected::Exact(Revision::FIRST), time).await?)
+        let ended = Ended { outcome, time };
+        for store in stores {
+            entered.record(store, ENDED, &ended, Expected::Exact(Revision::FIRST), time).await?;
+        }
+        Ok(())
     }
 }
 

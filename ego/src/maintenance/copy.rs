@@ -94,7 +94,7 @@ impl Copy {
         let progress = self.progress.take();
         let entered = self.maintenance.enter(operation).await?;
         if let Some(copied) = self.finished(&source, &target).await? {
-            self.maintenance.end(&entered, &source, Outcome::Done { digest: Some(copied.digest.clone()) }).await?;
+            self.maintenance.end(&entered, &[&source], Outcome::Done { digest: Some(copied.digest.clone()) }).await?;
             return Ok(copied);
         }
         let copied = self.copy(&source, &target, progress).await;
@@ -102,10 +102,9 @@ impl Copy {
             Ok(copied) => Outcome::Done { digest: Some(copied.digest.clone()) },
             Err(error) => Outcome::Failed { error: super::said(error) },
         };
-        if copied.is_ok() {
-            self.maintenance.end(&entered, &target, outcome.clone()).await?;
-        }
-        self.maintenance.end(&entered, &source, outcome).await?;
+        // The copy first: what was interrupted between the two is seen in the source.
+        let stores = if copied.is_ok() { &[&target, &source][..] } else { &[&source] };
+        self.maintenance.end(&entered, stores, outcome).await?;
         copied
     }
 

@@ -55,7 +55,7 @@ impl Maintenance {
             Ok(_) => Outcome::Done { digest: None },
             Err(error) => Outcome::Failed { error: super::said(error) },
         };
-        self.end(&entered, &self.store, outcome).await?;
+        self.end(&entered, &[&self.store], outcome).await?;
         erased
     }
 

@@ -1,14 +1,14 @@
 //! What an operator does to a store, and the record of it.
 //!
 //! ```
-//! use ego::maintenance::Maintenance;
-//! use ego::store::{MemoryStore, Store};
+//! use ego::maintenance::{Maintenance, digest};
+//! use ego::store::{AnyStore, MemoryStore};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let (old, new) = (MemoryStore::new(), MemoryStore::new());
-//! let copied = Maintenance::of(old, "ann", "moving to another machine")?.copy_to(new.clone()).run().await?;
-//! assert_eq!(copied.digest, ego::maintenance::digest(&ego::store::AnyStore::new(new)).await?);
+//! let (old, new) = (AnyStore::new(MemoryStore::new()), AnyStore::new(MemoryStore::new()));
+//! Maintenance::of(old.clone(), "ann", "moving to another machine")?.copy_to(new.clone()).run().await?;
+//! assert_eq!(digest(&old).await?, digest(&new).await?);
 //! # Ok(())
 //! # }
 //! ```

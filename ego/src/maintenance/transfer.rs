@@ -44,7 +44,7 @@ impl Maintenance {
         let path = path.into();
         let entered = self.enter(Operation::Export { path: path.display().to_string() }).await?;
         let exported = self.export(&path, Box::new(on_progress)).await;
-        self.end(&entered, &self.store, outcome(&exported)).await?;
+        self.end(&entered, &[&self.store], outcome(&exported)).await?;
         exported
     }
 
@@ -138,7 +138,7 @@ impl Maintenance {
             return Ok(());
         }
         let entered = self.enter(Operation::Import { path: path.display().to_string() }).await?;
-        self.end(&entered, &self.store, done).await
+        self.end(&entered, &[&self.store], done).await
     }
 }
 

@@ -219,8 +219,8 @@ pub(super) fn may_tell_of_somebody(reply: &[u8]) -> bool {
 
 #[async_trait]
 impl Store for Vault {
-    delegate_store!(inner: capabilities, is_new_command, stream_head, head, wait_for_head, list_streams, list_erased, list_tables, event_types, delete_snapshot,
-        save_checkpoint, load_checkpoint, list_checkpoints, delete_checkpoint, delete_up_to, erase, close);
+    delegate_store!(inner: capabilities, is_new_command, stream_head, head, wait_for_head, list_streams, list_erased, list_tables, event_types,
+        delete_snapshot, save_checkpoint, load_checkpoint, list_checkpoints, delete_checkpoint, delete_up_to, erase, close);
 
     async fn append(&self, batch: Vec<Commit>) -> Result<Vec<Verdict>, StoreError> {
         let mut hand = Hand::new();

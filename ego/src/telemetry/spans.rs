@@ -5,13 +5,16 @@ use crate::layer::EventCall;
 use crate::message::{CommandId, MetadataDraft, Position, Revision, StreamId};
 use crate::store::{Commit, Verdict};
 use tracing::field::Empty;
+use tracing::level_filters::LevelFilter;
 use tracing::{Level, Span, debug_span};
 
 const TARGET: &str = "ego";
 
 /// Whether anybody may want spans: one look at a number while nobody does.
+#[inline(always)]
 pub(crate) fn is_watched() -> bool {
-    tracing::enabled!(target: TARGET, Level::DEBUG)
+    // A load and a comparison, before anything is asked.
+    LevelFilter::current() >= LevelFilter::DEBUG && tracing::enabled!(target: TARGET, Level::DEBUG)
 }
 
 pub(crate) fn send(kind: &str, id: &str, command: &str, command_id: &CommandId, draft: Option<&MetadataDraft>) -> Span {

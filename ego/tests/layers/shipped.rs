@@ -126,9 +126,7 @@ async fn a_burst_may_be_less_than_the_allowance() {
 // RetryConflicts
 
 fn never() -> Limits {
-    let mut limits = Limits::default();
-    limits.conflict_retries = 0;
-    limits
+    Limits { conflict_retries: 0, ..Limits::default() }
 }
 
 const WAIT: Duration = Duration::from_millis(100);

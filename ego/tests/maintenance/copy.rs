@@ -200,7 +200,7 @@ async fn two_stores_that_differ_in_anything_have_two_digests() {
         ("a row", |store| {
             Box::pin(async move {
                 let rows = vec![ego::store::RowChange::put("timers", "k", "v")];
-                assert_eq!(store.step(ego::store::Step { advance: None, rows }).await, Ok(ego::store::Stepped::Done));
+                store.step(ego::store::Step { advance: None, rows }).await.unwrap();
             })
         }),
     ];

@@ -65,7 +65,7 @@ fn every_problem_and_every_change_has_a_fixture_and_every_text_is_of_one() {
         let Err(LockError::Broken { problems: found, .. }) = said(released, now, &[]) else { panic!("{name}") };
         assert_eq!(found.len(), 1, "{name}: a fixture breaks one rule: {found:?}");
         problems.extend(found.iter().map(kind));
-        changes.extend(found.iter().flat_map(broken).map(|change| first_word(change)));
+        changes.extend(found.iter().flat_map(broken).map(first_word));
     }
     let all_problems = [
         "AliasGone",

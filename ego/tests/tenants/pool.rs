@@ -51,7 +51,7 @@ async fn the_one_that_was_used_longest_ago_makes_room() {
     let (builder, made) = tenants(&store);
     let tenants = builder.limit(2).open();
     for name in ["a", "b"] {
-        open_shop(&*tenants.engine(name).await.unwrap()).await;
+        open_shop(&tenants.engine(name).await.unwrap()).await;
     }
     let held = tenants.engine("a").await.unwrap();
     let other = tenants.engine("c").await.unwrap();
@@ -85,7 +85,7 @@ async fn an_engine_that_nobody_uses_is_stopped() {
     let error = idle.send::<Shop>("s", WhoseIsIt).await.unwrap_err();
     assert!(matches!(error, CommandError::Stopped), "{error}");
     open_shop(&held).await;
-    open_shop(&*tenants.engine("idle").await.unwrap()).await;
+    open_shop(&tenants.engine("idle").await.unwrap()).await;
     tenants.stop(Duration::from_secs(60)).await.unwrap();
 }
 

@@ -8,7 +8,10 @@
 //! the files before and after; what is left when the reader is forgotten. The store is behind keys of its own as well, so that a thief
 //! of the disk reads nothing at all: that is another matter, and another key.
 
+#![allow(missing_docs, unreachable_pub, reason = "nothing is outside of a program: `pub` means here what it means in a library")]
+
 use ego::Personal;
+
 use ego::prelude::*;
 use ego::privacy::{Encrypted, FileKeys, ForgetReport, Key, KeyRing};
 use ego_sled::SledStore;

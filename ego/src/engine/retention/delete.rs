@@ -13,8 +13,8 @@ use crate::model::{Aggregate, Snapshots};
 use crate::store::{AnyStore, RowChange, Step, Stepped, Store, StoreError};
 use bytes::Bytes;
 
-/// In this order: as far as everybody has finished; a snapshot that has seen it all, kept and read back; the archive, synced; the events
-/// go; earlier kept snapshots go. A crash between any two of them leaves more than is needed, never less, and all of it may be done again.
+/// As far as everybody has finished → a snapshot that has seen it all, kept and read back → the archive, synced → the events go → earlier
+/// kept snapshots go. A crash between any two of them leaves more than is needed, never less, and all of it may be done again.
 pub(super) async fn delete<A: Aggregate>(
     shared: &Shared,
     stream: &StreamId,

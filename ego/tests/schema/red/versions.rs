@@ -161,6 +161,7 @@ macro_rules! state {
 
             #[allow(dead_code, reason = "not every fixture names it")]
             #[derive(Default, Clone, Serialize, Deserialize)]
+            #[allow(dead_code, reason = "not every shape is that of a snapshot")]
             pub(super) struct Tally { $($fields)* }
             impl Aggregate for Tally {
                 const KIND: &'static str = "tally";
