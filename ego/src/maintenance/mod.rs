@@ -17,7 +17,7 @@
 //! ended: one that was interrupted is seen.
 //!
 //! Recorded bytes are never rewritten (I7). A stored event that is to have another name keeps it, and an alias of its variant reads it;
-//! where that is not enough, or an event must be replaced, a [`Copy`] of the store is made with the change, which is compared with the
+//! where that is not enough, or an event must be replaced, a [copy](struct@Copy) of the store is made with the change, which is compared with the
 //! store as it was, and takes its place.
 //!
 //! `walk` reads a store as entries in the order of the log, `fill` makes a store of entries, `lines` are entries as JSON lines; a copy, an

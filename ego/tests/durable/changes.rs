@@ -143,8 +143,7 @@ async fn i11_a_command_repeated_has_one_effect() {
 
 #[tokio::test]
 async fn who_is_sent_away_comes_back_with_the_last_state() {
-    let mut limits = ego::engine::Limits::default();
-    limits.active_aggregates = 2;
+    let limits = ego::engine::Limits { active_aggregates: 2, ..ego::engine::Limits::default() };
     let (engine, _) = crate::start(Engine::builder().limits(limits)).await;
     for round in 1..=5 {
         for id in 0..10 {

@@ -43,8 +43,7 @@ async fn an_expected_revision_is_that_of_the_store() {
 
 async fn nothing_is_lost_between_engines(store: AnyStore) {
     const EACH: u32 = 60;
-    let mut limits = ego::engine::Limits::default();
-    limits.conflict_retries = 10_000;
+    let limits = ego::engine::Limits { conflict_retries: 10_000, ..ego::engine::Limits::default() };
     let builder = || ego::Engine::builder().store(store.clone()).limits(limits.clone());
     let engines = [crate::start(builder()).await.0, crate::start(builder()).await.0, crate::start(builder()).await.0];
     let writers = engines.iter().enumerate().map(|(number, engine)| {

@@ -194,7 +194,8 @@ async fn an_unreadable_one_in_the_place_of_deleted_events_is_said_and_kept() {
         other.snapshot::<Second>("a").await.unwrap();
         sealed_for::<ByHand>(&snapshot::<Second>(&other, "a").await.unwrap().payload)
     };
-    let cases: [(Box<dyn Fn(&Bytes) -> Bytes>, &str); 3] = [
+    type Spoil = Box<dyn Fn(&Bytes) -> Bytes>;
+    let cases: [(Spoil, &str); 3] = [
         (Box::new(|row| row.slice(..row.len() - 1)), "damaged"),
         (Box::new(move |_| version_two.clone()), "it is of version 2 of the state, the program has version 1"),
         (Box::new(|row| [&[9], &row[1..]].concat().into()), "format 9"),
