@@ -99,7 +99,7 @@ async fn check(folder: &Path, known: &mut BTreeMap<String, Known>) {
 }
 
 #[test]
-#[ignore = "the process that is killed"]
+#[ignore = "a child process that is killed: `cargo test -p ego --test privacy kills` runs it"]
 fn child() {
     let folder = PathBuf::from(std::env::var_os(FOLDER).unwrap());
     let mut random = Rng::with_seed(number(SEED).unwrap());

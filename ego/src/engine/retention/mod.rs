@@ -119,8 +119,7 @@ pub enum DeleteError {
         /// How much the store takes.
         limit: usize,
     },
-    /// The snapshot was saved, but what was read back is not what was saved, or another engine has put a later one in its place in that
-    /// moment. Nothing was deleted; it may be done again.
+    /// The snapshot was saved, but what was read back is not what was saved. Nothing was deleted.
     #[error("the snapshot of revision {revision} that was just saved cannot be read back: {reason}")]
     Unverified {
         /// What it has seen.
